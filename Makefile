@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+#
+# The everyday commands, over CMake and its presets. `make demo` and `make test` do all that is needed on a bare Debian
+# machine; the other targets too, where they start with deps.
+#
+#   make           builds build/release: the library, the program, the examples
+#   make demo      serves and downloads files in each mode, verifies them, and shows how fast it went
+#   make test      builds and runs the tests
+#   make check     the tests under the sanitizers (gcc and clang) and valgrind; one of them: make check-asan, ...
+#   make check-big downloads of many GiB
+#   make lint      clang-format, clang-tidy, cppcheck, shellcheck;  make format applies the first
+#   make install   to PREFIX, below DESTDIR
+#   make deps      installs the Debian packages that are missing for any of these (root or sudo)
+#   make clean
+
+PREFIX ?= /usr/local
+PRESETS_CHECKED := asan tsan clang-asan clang-tsan valgrind
+
+.PHONY: all deps demo test check check-big lint format install clean $(PRESETS_CHECKED:%=check-%)
+
+all:
+	@command -v cmake >/dev/null && command -v ninja >/dev/null || \
+		{ echo 'make: cmake or ninja is missing; `make deps` installs what is needed' >&2; exit 1; }
+	cmake --preset release
+	cmake --build --preset release
+
+deps:
+	@cmake/deps.sh
+
+demo:
+	@cmake/deps.sh build test
+	@$(MAKE) --no-print-directory all
+	tools/demo.sh build/release
+
+test:
+	@cmake/deps.sh build test
+	cmake --preset test
+	cmake --build --preset test
+	ctest --preset test
+
+check: $(PRESETS_CHECKED:%=check-%)
+
+$(PRESETS_CHECKED:%=check-%): check-%:
+	@cmake/deps.sh build test check
+	cmake --preset $*
+	cmake --build --preset $*
+	ctest --preset $*
+
+check-big:
+	@cmake/deps.sh build test
+	cmake --preset test
+	cmake --build --preset test
+	ctest --preset big
+
+lint:
+	@cmake/deps.sh build test lint
+	cmake --preset clang-dev
+	cmake/lint.sh build/clang-dev
+
+format:
+	@cmake/deps.sh lint
+	find include src tools examples tests -name '*.[ch]' -exec clang-format -i {} +
+
+install: all
+	DESTDIR='$(DESTDIR)' cmake --install build/release --prefix '$(PREFIX)'
+
+clean:
+	rm -rf build

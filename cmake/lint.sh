@@ -1,0 +1,32 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Looks at all of the tree's C and scripts: lint.sh BUILD, where BUILD has a compile_commands.json made for clang.
+# Runs every tool, then fails if one of them found something.
+set -u
+
+cd "$(dirname "$0")/.." || exit 1
+build=$1
+jobs=$(nproc)
+found=''
+
+echo 'lint: clang-format'
+find include src tools examples tests -name '*.[ch]' -exec clang-format --dry-run -Werror {} + || found="$found clang-format"
+
+echo 'lint: shellcheck'
+find .ci cmake tools tests examples -type f -exec grep -lZE '^#!/(usr/)?bin/(env )?(ba)?sh' {} + |
+    xargs -0 shellcheck || found="$found shellcheck"
+
+echo 'lint: cppcheck'
+mkdir -p "$build/cppcheck"
+cppcheck --project="$build/compile_commands.json" --cppcheck-build-dir="$build/cppcheck" -j "$jobs" --quiet \
+    --enable=warning,style,performance,portability --suppressions-list=cmake/cppcheck.txt --inline-suppr \
+    --error-exitcode=1 || found="$found cppcheck"
+
+echo 'lint: clang-tidy'
+run-clang-tidy -quiet -p "$build" -j "$jobs" >"$build/clang-tidy.log" 2>&1 || found="$found clang-tidy"
+grep -E -A4 '(warning|error):' "$build/clang-tidy.log"
+
+[ -z "$found" ] && exit 0
+echo "lint: faults found by$found" >&2
+exit 1
