@@ -142,7 +142,7 @@ class Chunk(Downloads, Download):
     name = "download_chunk"
 
     def check_unlinked(self, address):
-        """It opens the file for each connection and cannot any more: no FIN, which would mean that the file is empty."""
+        """It opens the file for each connection and cannot any more: no FIN, which would mean an empty file."""
         with self.assertRaises(ConnectionResetError), clients.connect(address) as client:
             clients.read_all(client)
 
