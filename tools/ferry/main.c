@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ferry, the program: finds the subcommand and runs it.
+ */
+#include "tool.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct command *const commands[] = {&serve_command, &get_command};
+static const size_t command_count = sizeof commands / sizeof *commands;
+
+void complain(const char *who, const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "ferry%s%s: %s\n", *who ? " " : "", who, line);
+}
+
+int complain_of_pool(const char *who, int error)
+{
+    if (error == ENOTSUP)
+        complain(who,
+                 "this backend is not built in, or the kernel refuses it; 'ferry --version' lists those that work");
+    else
+        complain(who, "cannot start: %s", strerror(error));
+    return STATUS_FAILED;
+}
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < command_count; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+static int print_help(void)
+{
+    puts("Usage: ferry COMMAND [OPTION]... ARGUMENT\n"
+         "Serves a file over TCP, and tests such a server.\n");
+    for (size_t i = 0; i < command_count; i++)
+        printf("  %-8s%s\n", commands[i]->name, commands[i]->summary);
+    puts("  help    explain a command: ferry help COMMAND\n"
+         "\n"
+         "  -h, --help     print this and exit\n"
+         "  -V, --version  print the version and the backends that work here, and exit\n"
+         "\n"
+         "Exit status: 0 done, 1 failed, 2 the command line was wrong.");
+    return STATUS_DONE;
+}
+
+/* The name of the backend in use for that choice, or NULL. The name is constant, the pool it came from is not. */
+static bool probe(ferry_backend backend, char *name, size_t cap)
+{
+    ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.threads = 1, .backend = backend});
+    if (pool == NULL)
+        return false;
+    snprintf(name, cap, "%s", ferry_pool_backend(pool));
+    ferry_pool_free(pool);
+    return true;
+}
+
+static int print_version(void)
+{
+    static const ferry_backend backends[] = {FERRY_BACKEND_EPOLL, FERRY_BACKEND_URING};
+    char chosen[32] = "";
+    char name[32];
+    probe(FERRY_BACKEND_AUTO, chosen, sizeof chosen);
+    printf("ferry %s\nbackends:", ferry_version());
+    for (size_t i = 0; i < sizeof backends / sizeof *backends; i++)
+        if (probe(backends[i], name, sizeof name))
+            printf(" %s%s", name, strcmp(name, chosen) == 0 ? " (default)" : "");
+    putchar('\n');
+    return STATUS_DONE;
+}
+
+static int refuse(const char *name)
+{
+    complain("", "%s: no such %s; try 'ferry --help'", name, name[0] == '-' ? "option" : "command");
+    return STATUS_USAGE;
+}
+
+static int explain(const char *name)
+{
+    if (name == NULL)
+        return print_help();
+    const struct command *command = find(name);
+    char help[] = "--help";
+    char *argv[] = {help, help, NULL};
+    return command != NULL ? command->run(2, argv) : refuse(name);
+}
+
+static int run(int argc, char **argv)
+{
+    const char *word = argv[1];
+    if (argc < 2) {
+        complain("", "a command is missing; try 'ferry --help'");
+        return STATUS_USAGE;
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        return print_help();
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
+        return print_version();
+    if (strcmp(word, "help") == 0)
+        return explain(argv[2]);
+    const struct command *command = find(word);
+    return command != NULL ? command->run(argc - 1, argv + 1) : refuse(word);
+}
+
+/* What the library has to tell besides what it tells its callers. */
+static void warn(ferry_log_level level, const char *line, void *arg)
+{
+    (void)arg;
+    if (level != FERRY_LOG_INFO)
+        complain("", "%s", line);
+}
+
+int main(int argc, char **argv)
+{
+    ferry_log_to(warn, NULL);
+    int status = run(argc, argv);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        complain("", "cannot write to standard output: %s", strerror(errno));
+        return status == STATUS_DONE ? STATUS_FAILED : status;
+    }
+    return status;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ferry serve: the command.
+ */
+#include "serve.h"
+#include "options.h"
+#include "units.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *parse_mode(const char *text, void *into)
+{
+    const struct mode *mode = mode_find(text);
+    if (mode == NULL)
+        return "one of zerocopy, chunk, shared, whole";
+    *(const struct mode **)into = mode;
+    return NULL;
+}
+
+static const struct option options[] = {
+    {'m', "mode", "MODE", "how: zerocopy (default), chunk, shared or whole", parse_mode,
+     offsetof(struct serve_options, mode)},
+    {'l', "listen", "ADDRESS", "where (default 127.0.0.1:8888; port 0: any)", parse_text,
+     offsetof(struct serve_options, listen)},
+    {'t', "threads", "N", "loops, one a thread (default: one a core)", parse_threads,
+     offsetof(struct serve_options, threads)},
+    {'b', "backend", "NAME", "auto (default), epoll or uring", parse_backend, offsetof(struct serve_options, backend)},
+    {'r', "rate", "BYTES/S", "limit each connection (default: no limit)", parse_rate,
+     offsetof(struct serve_options, rate)},
+    {'g', "grace", "SECONDS", "how long SIGTERM lets transfers finish (default 10)", parse_seconds,
+     offsetof(struct serve_options, grace_ms)},
+    {'q', "quiet", NULL, "no line on stderr for each connection", parse_flag, offsetof(struct serve_options, quiet)},
+};
+
+static const struct syntax syntax = {
+    .command = "serve",
+    .operand = "FILE",
+    .summary = "Sends FILE to each connection, then closes it. Nothing is read from a connection.",
+    .notes = "Modes: whole reads FILE once into memory; chunk opens it for each connection and sends\n"
+             "64 KiB pieces; shared does so with one open file for all; zerocopy leaves it to the kernel.\n"
+             "Addresses: 127.0.0.1:8888, [::1]:8888, :8888, localhost:8888, unix:PATH, unix:@NAME.\n"
+             "Sizes and rates take the suffixes K, M, G and T: 1024 bytes, its square, and so on.\n"
+             "\n"
+             "'listening on ADDRESS' on stdout tells that it is ready. SIGINT or SIGTERM: takes no more\n"
+             "connections, finishes what is in flight, exits; a second one cuts at once.\n"
+             "\n"
+             "Exit status: 0 stopped, all done; 1 cannot serve, or something was cut; 2 usage.\n",
+    .options = options,
+    .count = sizeof options / sizeof *options,
+};
+
+static int listen_on(struct server *server)
+{
+    const ferry_service service = stream_service(server);
+    server->listener = ferry_listen(server->pool, server->options.listen, &service);
+    if (server->listener != NULL)
+        return STATUS_DONE;
+    if (errno == EINVAL) {
+        complain("serve", "--listen: '%s' is not an address (as in 127.0.0.1:8888, unix:PATH)", server->options.listen);
+        return STATUS_USAGE;
+    }
+    complain("serve", "cannot listen on %s: %s", server->options.listen, ferry_strerror(-errno));
+    return STATUS_FAILED;
+}
+
+static int announce(const struct server *server)
+{
+    printf("listening on %s\n", ferry_listener_address(server->listener));
+    if (fflush(stdout) == 0)
+        return STATUS_DONE;
+    complain("serve", "cannot write to standard output: %s", strerror(errno));
+    return STATUS_FAILED;
+}
+
+static int run_pool(struct server *server)
+{
+    pthread_t watcher;
+    int error = watch_begin(server, &watcher);
+    if (error != 0)
+        return complain_of_pool("serve", error);
+    int status = announce(server);
+    if (status == STATUS_DONE) {
+        error = ferry_pool_run(server->pool);
+        if (error != 0)
+            status = complain_of_pool("serve", -error);
+    }
+    watch_end(watcher);
+    return status;
+}
+
+static int serve(struct server *server)
+{
+    /* The grace time is kept by serve_stop.c, from the signal on; the pool's own begins later, and so ends later. */
+    const ferry_pool_options pool_options = {
+        .threads = server->options.threads,
+        .backend = server->options.backend,
+        .grace_ms = server->options.grace_ms + 1,
+    };
+    server->pool = ferry_pool_new(&pool_options);
+    if (server->pool == NULL)
+        return complain_of_pool("serve", errno);
+    int status = listen_on(server);
+    if (status == STATUS_DONE)
+        status = run_pool(server);
+    ferry_pool_free(server->pool);
+    unsigned cut = atomic_load(&server->cut);
+    if (cut > 0) {
+        complain("serve", "%u connection%s cut before the end of the file", cut, cut == 1 ? " was" : "s were");
+        status = STATUS_FAILED;
+    }
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    struct server server = {
+        .options = {.mode = mode_find("zerocopy"), .listen = "127.0.0.1:8888", .grace_ms = 10000},
+        .in_flight = 1,
+    };
+    (void)argc;
+    int status = options_parse(&syntax, argv, &server.options, &server.path);
+    if (status != PARSED)
+        return status;
+    int error = server.options.mode->prepare(&server);
+    if (error != 0) {
+        complain("serve", "%s: %s", server.path, error == -EINVAL ? "not a regular file" : ferry_strerror(error));
+        return STATUS_FAILED;
+    }
+    status = serve(&server);
+    ferry_file_unref(server.file);
+    ferry_blob_unref(server.blob);
+    return status;
+}
+
+const struct command serve_command = {
+    .name = "serve",
+    .summary = "send a file to each connection",
+    .run = run,
+};
