@@ -25,7 +25,7 @@ cppcheck --project="$build/compile_commands.json" --cppcheck-build-dir="$build/c
 
 echo 'lint: clang-tidy'
 run-clang-tidy -quiet -p "$build" -j "$jobs" >"$build/clang-tidy.log" 2>&1 || found="$found clang-tidy"
-grep -E -A4 '(warning|error):' "$build/clang-tidy.log"
+sed 's/\x1b\[[0-9;]*m//g' "$build/clang-tidy.log" | grep -E -A4 '(warning|error):'
 
 [ -z "$found" ] && exit 0
 echo "lint: faults found by$found" >&2
