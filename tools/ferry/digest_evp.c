@@ -39,7 +39,7 @@ bool digest_end(struct digest *digest, char text[DIGEST_TEXT])
     unsigned len = 0;
     if (EVP_DigestFinal_ex(digest->context, bytes, &len) != 1)
         return false;
-    for (unsigned i = 0; i < len; i++)
+    for (size_t i = 0; i < len; i++)
         snprintf(text + 2 * i, 3, "%02x", bytes[i]);
     return true;
 }

@@ -104,22 +104,23 @@ static void draw_bar(const struct picture *picture, const char *text)
     fprintf(stderr, "\r%3d%% [%s] %s\033[K", (int)(100 * share(picture)), bar, text);
 }
 
-static void show(struct progress *progress)
+static void show(const struct progress *progress, const struct picture *picture)
 {
     char text[LINE];
-    const struct picture picture = look(progress);
-    describe(&picture, text);
+    describe(picture, text);
     if (progress->terminal)
-        draw_bar(&picture, text);
-    else if (picture.total > 0)
-        complain("get", "%d%%, %s", (int)(100 * share(&picture)), text);
+        draw_bar(picture, text);
+    else if (picture->total > 0)
+        complain("get", "%d%%, %s", (int)(100 * share(picture)), text);
     else
         complain("get", "%s", text);
 }
 
 static void tick(void *arg)
 {
-    show(arg);
+    struct progress *progress = arg;
+    const struct picture picture = look(progress);
+    show(progress, &picture);
 }
 
 void progress_begin(struct progress *progress, struct get *get)
@@ -130,12 +131,14 @@ void progress_begin(struct progress *progress, struct get *get)
                                       progress);
 }
 
-/* The bar stays, as it was at the end. */
+/* The bar stays as it was at the end, with the rate of the whole time. */
 void progress_end(struct progress *progress)
 {
     ferry_timer_cancel(progress->timer);
-    if (progress->timer != NULL && progress->terminal) {
-        show(progress);
-        fputc('\n', stderr);
-    }
+    if (progress->timer == NULL || !progress->terminal)
+        return;
+    struct picture picture = look(progress);
+    picture.rate = picture.bytes * 1e9 / (double)(progress->looked - progress->get->started);
+    show(progress, &picture);
+    fputc('\n', stderr);
 }

@@ -8,8 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct command *const commands[] = {&serve_command, &get_command};
-static const size_t command_count = sizeof commands / sizeof *commands;
+static const struct command *const commands[] = {&serve_command, &get_command, NULL};
 
 void complain(const char *who, const char *format, ...)
 {
@@ -33,18 +32,18 @@ int complain_of_pool(const char *who, int error)
 
 static const struct command *find(const char *name)
 {
-    for (size_t i = 0; i < command_count; i++)
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
-    return NULL;
+    const struct command *const *command = commands;
+    while (*command != NULL && strcmp((*command)->name, name) != 0)
+        command++;
+    return *command;
 }
 
 static int print_help(void)
 {
     puts("Usage: ferry COMMAND [OPTION]... ARGUMENT\n"
          "Serves a file over TCP, and tests such a server.\n");
-    for (size_t i = 0; i < command_count; i++)
-        printf("  %-8s%s\n", commands[i]->name, commands[i]->summary);
+    for (const struct command *const *command = commands; *command != NULL; command++)
+        printf("  %-8s%s\n", (*command)->name, (*command)->summary);
     puts("  help    explain a command: ferry help COMMAND\n"
          "\n"
          "  -h, --help     print this and exit\n"

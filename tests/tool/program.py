@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: MIT
+"""The ferry program under test: run to its end, or started, watched and stopped.
+
+FERRY_BUILD is the build directory. FERRY_LAUNCHER is a command to run the program under, such as valgrind's.
+FERRY_TEST_SLOW says how many times slower than usual that makes it; the files are that much smaller.
+Timeouts here are fail-safes against a hang; no test passes or fails by the clock.
+"""
+
+import contextlib
+import functools
+import hashlib
+import os
+import random
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+FAIL_SAFE_S = 60
+SLOW = int(os.environ.get("FERRY_TEST_SLOW", "1"))
+KIB = 1024
+MIB = 1024 * KIB
+MODES = ("zerocopy", "chunk", "shared", "whole")
+
+
+def command(*arguments):
+    launcher = shlex.split(os.environ.get("FERRY_LAUNCHER", ""))
+    return [*launcher, os.path.join(os.environ["FERRY_BUILD"], "ferry"), *map(str, arguments)]
+
+
+def own_lines(text):
+    """What the program itself said on stderr. What valgrind said is passed on for ctest to judge; what a sanitizer said
+    is a failure at once, because its exit status may be one that the test expects."""
+    if "Sanitizer" in text or "runtime error:" in text:
+        raise AssertionError(text)
+    lines = text.splitlines(keepends=True)
+    valgrind = [line for line in lines if re.match(r"==\d+==", line)]
+    sys.stderr.writelines(valgrind)
+    return "".join(line for line in lines if line not in valgrind)
+
+
+class Result:
+    def __init__(self, status, out, err):
+        self.status = status
+        self.out = out.decode()
+        self.err = own_lines(err.decode())
+
+    def __str__(self):
+        return f"status {self.status}\nstdout: {self.out}\nstderr: {self.err}"
+
+    @functools.cached_property
+    def summary(self):
+        """The lines of ferry get's summary, by their first word."""
+        return dict(line.split(maxsplit=1) for line in self.out.splitlines())
+
+
+def run(*arguments, prefix=(), **options):
+    """Runs the program to its end."""
+    done = subprocess.run([*prefix, *command(*arguments)], capture_output=True, timeout=FAIL_SAFE_S, **options)
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def wait_until(condition, what):
+    """For states of another process, which nobody tells us of."""
+    end = time.monotonic() + FAIL_SAFE_S
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"never happened: {what}")
+        time.sleep(0.01)
+
+
+class Process:
+    """The program, started; what it prints goes to files. Leaving the context kills what is still running."""
+
+    def __init__(self, *arguments):
+        self.arguments = arguments
+        self.result = None
+
+    def __enter__(self):
+        self.out = tempfile.TemporaryFile()
+        self.err = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(command(*self.arguments), stdout=self.out, stderr=self.err)
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.process.kill()
+        self.process.wait()
+        if kind is not None:
+            print(f"{self.arguments}: {self.out_so_far()}{self.err_so_far()}", file=sys.stderr)
+        self.out.close()
+        self.err.close()
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def _read(self, file):
+        return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
+
+    def out_so_far(self):
+        return self._read(self.out).decode()
+
+    def err_so_far(self):
+        return self._read(self.err).decode()
+
+    def wait(self):
+        """Waits until it ends by itself."""
+        status = self.process.wait(timeout=FAIL_SAFE_S)
+        return Result(status, self._read(self.out), self._read(self.err))
+
+
+class Serve(Process):
+    """ferry serve. Leaving the context stops it by SIGTERM, and expects status 0."""
+
+    def __init__(self, *arguments, listen="127.0.0.1:0"):
+        super().__init__("serve", "--listen", listen, *arguments)
+
+    def __enter__(self):
+        super().__enter__()
+        with self.killed_on_error():
+            wait_until(lambda: self.process.poll() is not None or "\n" in self.out_so_far(), "listening")
+            found = re.fullmatch(r"listening on (\S+)\n", self.out_so_far())
+            if not found:
+                raise AssertionError(f"{self.arguments}: {self.wait()}")
+            self.address = found[1]
+            self.listeners = self.count_sockets()
+        return self
+
+    @contextlib.contextmanager
+    def killed_on_error(self):
+        try:
+            yield
+        except BaseException:
+            super().__exit__(*sys.exc_info())
+            raise
+
+    def __exit__(self, kind, value, trace):
+        try:
+            if kind is None and self.result is None:
+                self.signal(signal.SIGTERM)
+                if self.end().status != 0:
+                    raise AssertionError(f"{self.arguments}: {self.result}")
+        finally:
+            super().__exit__(kind, value, trace)
+
+    def end(self):
+        """Waits until it has ended; the caller judges the result."""
+        self.result = self.wait()
+        return self.result
+
+    def count_sockets(self):
+        directory = f"/proc/{self.process.pid}/fd"
+        return sum(os.readlink(f"{directory}/{name}").startswith("socket:") for name in os.listdir(directory))
+
+    def wait_connections(self, number):
+        wait_until(lambda: self.count_sockets() >= self.listeners + number, f"{number} connections")
+
+    def connect(self, receive_buffer=None):
+        return connect(self.address, receive_buffer)
+
+    def wait_deaf(self):
+        """Waits until it listens no more: it has seen the signal to stop."""
+
+        def refused():
+            try:
+                self.connect().close()
+            except ConnectionRefusedError:
+                return True
+            return False
+
+        wait_until(refused, "the listener closed")
+
+
+def split(address):
+    host, port = address.rsplit(":", 1)
+    return host.strip("[]"), int(port)
+
+
+def connect(address, receive_buffer=None):
+    host, port = split(address)
+    client = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    client.settimeout(FAIL_SAFE_S)
+    if receive_buffer:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    try:
+        client.connect((host, port))
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def read_all(client):
+    digest = hashlib.sha256()
+    size = 0
+    while data := client.recv(256 * KIB):
+        digest.update(data)
+        size += len(data)
+    return size, digest.hexdigest()
+
+
+class Case(unittest.TestCase):
+    """A test with a directory of its own."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="ferry-test-")
+        self.addCleanup(directory.cleanup)
+        self.directory = directory.name
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def make_file(self, size, name="file"):
+        """A file of random bytes; returns its path and digest."""
+        data = random.Random(size).randbytes(size)
+        with open(self.path(name), "wb") as file:
+            file.write(data)
+        return self.path(name), hashlib.sha256(data).hexdigest()
+
+    def expect(self, result, status, error=""):
+        """`error` is a part of the one line on stderr, or of one of them."""
+        self.assertEqual(result.status, status, result)
+        self.assertIn(error, result.err, result)
+        if status != 0:
+            self.assertTrue(result.err, "no line says why")
+        return result

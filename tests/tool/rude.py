@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""Servers and clients that do what they should not."""
+
+import contextlib
+import socket
+import struct
+import threading
+
+from program import FAIL_SAFE_S
+
+
+def reset(peer):
+    """Closes with a reset instead of FIN."""
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+
+
+def end(peer):
+    """Closes in order, and waits for the other side to do so, too."""
+    peer.shutdown(socket.SHUT_WR)
+    while peer.recv(4096):
+        pass
+
+
+@contextlib.contextmanager
+def server(answer):
+    """A server on its own thread; `answer(peer, index)` treats each connection. Gives its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def treat(peer, index):
+        peer.settimeout(FAIL_SAFE_S)
+        with peer, contextlib.suppress(ConnectionError):
+            answer(peer, index)
+
+    def accept():
+        with contextlib.suppress(OSError):
+            index = 0
+            while True:
+                peer, _ = listener.accept()
+                threading.Thread(target=treat, args=(peer, index), daemon=True).start()
+                index += 1
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield "%s:%d" % listener.getsockname()
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(FAIL_SAFE_S)
+        listener.close()
+
+
+def refusing_address():
+    """An address nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return "%s:%d" % listener.getsockname()
