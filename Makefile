@@ -28,7 +28,7 @@ deps:
 	@cmake/deps.sh
 
 demo:
-	@cmake/deps.sh build test
+	@cmake/deps.sh build
 	@$(MAKE) --no-print-directory all
 	tools/demo.sh build/release
 
