@@ -78,6 +78,10 @@ FERRY_API ferry_loop *ferry_conn_loop(const ferry_conn *conn);
 FERRY_API void ferry_conn_pause(ferry_conn *conn);
 FERRY_API void ferry_conn_resume(ferry_conn *conn);
 
+/* While a connection is busy, ferry_pool_stop() counts it as having something under way, also when nothing of it is
+ * queued: a timer will send the rest, or another thread is at work for it. Thread: loop. */
+FERRY_API void ferry_conn_set_busy(ferry_conn *conn, bool busy);
+
 /* The addresses of both ends, as ferry_listen() takes them, into `buf` of `cap` bytes. Returns the length, or -ENOSPC,
  * or -ENOTCONN when it is closed or not open yet. Thread: loop. */
 FERRY_API int ferry_conn_peer(const ferry_conn *conn, char *buf, size_t cap);

@@ -61,7 +61,7 @@ typedef struct ferry_transfer_options {
 
 /* ferry_send_file() with a handle. The handle is the caller's to give back with ferry_transfer_unref(), and stays valid
  * until then whatever becomes of the connection.
- * Thread: any. Fails: NULL with ENOMEM; nothing was queued, and no callback follows. */
+ * Thread: any. Fails: NULL with ENOMEM, ENOTCONN (closed), ESHUTDOWN; nothing was queued, and no callback follows. */
 FERRY_API ferry_transfer *ferry_send_file_as(ferry_conn *conn, ferry_file *file, uint64_t offset, uint64_t len,
                                              const ferry_transfer_options *options);
 

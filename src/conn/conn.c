@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * conn: a connection's birth, what becomes due for it, and its end.
+ *
+ * References: one is the loop's, from birth until the turn in which it closed is over (so that what is left of a batch of
+ * events still finds it, dead); one is each user's; one each for a posted task, a transfer, a read-ahead.
+ */
+#include "conn/conn.h"
+
+#include "conn/transfer.h"
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { ROUNDS = 16 }; /* of settling in one go; what is due then waits for the next turn */
+
+static void happened(struct fy_source *source, const struct fy_completion *completion);
+static void run_task(struct fy_task *task);
+
+ferry_conn *fy_conn_new(ferry_loop *loop, const struct fy_driver *driver, void *tag)
+{
+    ferry_conn *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->source.fd = -1;
+    fy_list_init(&c->source.again);
+    c->loop = loop;
+    c->driver = driver;
+    c->tag = tag;
+    atomic_init(&c->refs, 1);
+    fy_outbox_init(&c->out);
+    c->task.run = run_task;
+    c->timer.fire = fy_watch_fire;
+    fy_list_init(&c->link);
+    return c;
+}
+
+void fy_conn_attach(ferry_conn *c)
+{
+    fy_list_append(&c->loop->conns, &c->link);
+    c->loop->counters.conns++;
+}
+
+void fy_conn_detach(ferry_conn *c)
+{
+    fy_list_remove(&c->link);
+    c->loop->counters.conns--;
+    ferry_conn_unref(c);
+}
+
+int fy_conn_open(ferry_conn *c, int fd)
+{
+    c->source.fd = fd;
+    c->source.done = happened;
+    if (!c->source.live) {
+        int error = fy_poll_add(c->loop->poll, &c->source);
+        if (error < 0) {
+            c->source.fd = -1;
+            return error;
+        }
+    }
+    c->opened = true;
+    atomic_store_explicit(&c->active, c->loop->now, memory_order_relaxed);
+    fy_conn_enter(c);
+    c->driver->observer->open(c);
+    fy_input_settle(c);
+    fy_watch(c);
+    fy_conn_leave(c);
+    return 0;
+}
+
+void fy_conn_mark(ferry_conn *c, unsigned due)
+{
+    due &= c->driver->told | FY_DUE_ALWAYS;
+    c->out.due |= (unsigned short)due;
+    if (due == 0 || c->out.posted || (fy_loop_here(c->loop) && c->entered))
+        return;
+    c->out.posted = true;
+    ferry_conn_ref(c);
+    fy_loop_post(c->loop, &c->task); /* under the lock, so that the connection, and its loop, cannot end meanwhile */
+}
+
+static unsigned take_due(ferry_conn *c)
+{
+    pthread_mutex_lock(&c->out.lock);
+    unsigned due = c->out.due;
+    c->out.due = 0;
+    pthread_mutex_unlock(&c->out.lock);
+    return due;
+}
+
+void fy_conn_fail_locked(ferry_conn *c, int reason)
+{
+    if (c->out.dead)
+        return;
+    c->out.dead = true;
+    atomic_store_explicit(&c->error, reason, memory_order_release);
+    if (c->out.role != FY_WRITING)
+        fy_outbox_purge(c); /* else the writer will, when it is out of the kernel */
+    fy_conn_mark(c, FY_DUE_END);
+}
+
+void fy_conn_fail(ferry_conn *c, int reason)
+{
+    pthread_mutex_lock(&c->out.lock);
+    fy_conn_fail_locked(c, reason);
+    pthread_mutex_unlock(&c->out.lock);
+}
+
+static ferry_verdict judge(const ferry_conn *c, int reason)
+{
+    if (reason == -ETIMEDOUT)
+        return FERRY_VERDICT_TIMED_OUT;
+    if (reason < 0)
+        return FERRY_VERDICT_RESET;
+    return c->acked == c->out.written ? FERRY_VERDICT_ACKED : FERRY_VERDICT_UNCERTAIN;
+}
+
+/* An end that is not in order is a reset on the wire, so that the peer cannot take a part for the whole. */
+static void close_socket(ferry_conn *c, int reason)
+{
+    if (c->source.fd < 0)
+        return;
+    if (c->source.live)
+        fy_poll_remove(c->loop->poll, &c->source);
+    if (reason < 0)
+        fy_sys_reset_on_close(c->source.fd);
+    fy_sys_close(c->source.fd);
+    c->source.fd = -1;
+}
+
+/* The end, once. Waits for a foreign thread that is in the kernel with the descriptor: that one marks it due again. */
+static void end(ferry_conn *c)
+{
+    int reason = ferry_conn_error(c);
+    if (c->source.fd >= 0)
+        fy_close_acked(c);
+    pthread_mutex_lock(&c->out.lock);
+    bool now = !c->out.closed && c->out.role != FY_WRITING;
+    if (now) {
+        c->out.closed = true;
+        c->verdict = (unsigned char)judge(c, reason);
+        c->loop->counters.dropped += c->out.drops;
+    }
+    pthread_mutex_unlock(&c->out.lock);
+    if (!now)
+        return;
+    close_socket(c, reason);
+    fy_timer_disarm(&c->loop->timers, &c->timer);
+    free(c->input);
+    c->input = NULL;
+    fy_outbox_let_go(c);
+    c->driver->observer->close(c, reason);
+    c->loop->counters.conns--;
+    fy_list_remove(&c->link);
+    fy_list_append(&c->loop->dead, &c->link);
+}
+
+void fy_conn_bury(struct fy_list *dead)
+{
+    ferry_conn_unref(FY_CONTAINER(fy_list_take(dead), ferry_conn, link));
+}
+
+/* Settling what is due. */
+
+static void tell_progress(ferry_conn *c)
+{
+    pthread_mutex_lock(&c->out.lock);
+    struct fy_segment *first = c->out.first;
+    ferry_transfer *t = first && first->kind == FY_FILE ? first->file.transfer : NULL;
+    if (t)
+        atomic_fetch_add(&t->refs, 1);
+    pthread_mutex_unlock(&c->out.lock);
+    if (!t)
+        return;
+    fy_transfer_progress(t);
+    ferry_transfer_unref(t);
+}
+
+static void tell_high(ferry_conn *c)
+{
+    pthread_mutex_lock(&c->out.lock);
+    size_t memory = c->out.memory;
+    pthread_mutex_unlock(&c->out.lock);
+    c->driver->observer->high(c, memory);
+}
+
+/* Only telling it arms the high mark again, so that the two always come in pairs. */
+static void tell_low(ferry_conn *c)
+{
+    pthread_mutex_lock(&c->out.lock);
+    size_t memory = c->out.memory;
+    bool low = c->out.above && memory <= c->driver->low_water && !(c->out.due & FY_DUE_HIGH);
+    if (low)
+        c->out.above = false;
+    pthread_mutex_unlock(&c->out.lock);
+    if (low)
+        c->driver->observer->low(c, memory);
+}
+
+static void tell_drain(ferry_conn *c)
+{
+    pthread_mutex_lock(&c->out.lock);
+    bool drained = !c->out.first && c->out.role == FY_IDLE && c->out.undrained && !c->out.dead;
+    if (drained)
+        c->out.undrained = false;
+    pthread_mutex_unlock(&c->out.lock);
+    if (drained)
+        c->driver->observer->drain(c);
+}
+
+static void settle(ferry_conn *c, unsigned due)
+{
+    if (due & FY_DUE_FIN)
+        c->fin_out = true;
+    if (due & FY_DUE_WRITE)
+        fy_outbox_write(c);
+    if (due & FY_DUE_SPENT)
+        fy_outbox_let_go(c);
+    if (due & FY_DUE_END) {
+        end(c);
+        return;
+    }
+    if (c->out.closed)
+        return;
+    if (due & FY_DUE_PROGRESS)
+        tell_progress(c);
+    if (due & FY_DUE_HIGH)
+        tell_high(c);
+    if (due & FY_DUE_LOW)
+        tell_low(c);
+    if (due & FY_DUE_DRAIN)
+        tell_drain(c);
+    if (due & FY_DUE_CLOSE)
+        fy_close_begin(c);
+    if (due & FY_DUE_READ)
+        fy_input_settle(c);
+    if (due & FY_DUE_FIN)
+        fy_close_fin_sent(c);
+}
+
+void fy_conn_enter(ferry_conn *c)
+{
+    c->entered = true;
+}
+
+void fy_conn_leave(ferry_conn *c)
+{
+    uint64_t start = c->out.written;
+    for (int round = 0; round < ROUNDS && c->out.written - start < FY_TURN_BYTES; round++) {
+        unsigned due = take_due(c);
+        if (due == 0)
+            break;
+        settle(c, due);
+    }
+    c->entered = false;
+    if (c->loop->stopping)
+        fy_conn_retire(c);
+    pthread_mutex_lock(&c->out.lock);
+    if (c->out.due)
+        fy_conn_mark(c, c->out.due);
+    pthread_mutex_unlock(&c->out.lock);
+}
+
+static void run_task(struct fy_task *task)
+{
+    ferry_conn *c = FY_CONTAINER(task, ferry_conn, task);
+    pthread_mutex_lock(&c->out.lock);
+    c->out.posted = false;
+    pthread_mutex_unlock(&c->out.lock);
+    fy_conn_enter(c);
+    fy_conn_leave(c);
+    ferry_conn_unref(c);
+}
+
+void fy_conn_retire(ferry_conn *c)
+{
+    if (!c->opened) {
+        fy_conn_fail(c, -ECANCELED);
+        return;
+    }
+    pthread_mutex_lock(&c->out.lock);
+    bool idle = !c->busy && c->out.role == FY_IDLE && c->out.due == 0 && !c->out.close_asked;
+    pthread_mutex_unlock(&c->out.lock);
+    if (idle)
+        ferry_close(c);
+}
+
+static void happened(struct fy_source *source, const struct fy_completion *completion)
+{
+    ferry_conn *c = FY_CONTAINER(source, ferry_conn, source);
+    fy_conn_enter(c);
+    switch (completion->event) {
+    case FY_RECEIVED:
+        fy_input_arrived(c, completion->data, completion->result);
+        break;
+    case FY_WRITABLE:
+        fy_outbox_writable(c);
+        fy_close_check(c);
+        break;
+    case FY_BROKEN:
+        fy_conn_fail(c, completion->result == -EPIPE ? -ECONNRESET : (int)completion->result);
+        break;
+    case FY_ACCEPTED:
+        break; /* never asked for */
+    }
+    fy_conn_leave(c);
+}

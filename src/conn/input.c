@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * conn: receiving. The observer sees the bytes where the backend put them; only what it leaves unconsumed is copied, and
+ * what comes next is put behind it, so that a message is always contiguous.
+ */
+#include "base/log.h"
+#include "conn/conn.h"
+
+#include <errno.h>
+
+static bool accepts_input(const ferry_conn *c)
+{
+    return !c->closing && !c->eof && ferry_conn_error(c) == 0 && !c->out.closed;
+}
+
+static size_t give(ferry_conn *c, const void *data, size_t len)
+{
+    size_t used = c->driver->observer->data(c, data, len);
+    if (used > len)
+        fy_fatal("on_data returned %zu bytes as consumed, of %zu that it was given", used, len);
+    return used;
+}
+
+/* The observer may have ended the connection, or begun to close it: nobody wants the rest then. */
+static void leave_behind(ferry_conn *c, const char *data, size_t len)
+{
+    if (len == 0 || !accepts_input(c))
+        return;
+    if (fy_buffer_size(c->input) + len > c->driver->max_input)
+        fy_conn_fail(c, -EMSGSIZE);
+    else if (!fy_buffer_append(&c->input, data, len))
+        fy_conn_fail(c, -ENOMEM);
+}
+
+static void give_buffer(ferry_conn *c)
+{
+    size_t used = give(c, c->input->bytes + c->input->head, fy_buffer_size(c->input));
+    fy_buffer_consume(&c->input, used);
+}
+
+static void give_bytes(ferry_conn *c, const char *data, size_t len)
+{
+    if (!c->input) {
+        size_t used = give(c, data, len);
+        leave_behind(c, data + used, len - used);
+        return;
+    }
+    if (!fy_buffer_append(&c->input, data, len)) {
+        fy_conn_fail(c, -ENOMEM);
+        return;
+    }
+    give_buffer(c);
+    if (fy_buffer_size(c->input) > c->driver->max_input)
+        fy_conn_fail(c, -EMSGSIZE);
+}
+
+void fy_input_arrived(ferry_conn *c, const void *data, ssize_t n)
+{
+    if (n < 0) {
+        fy_conn_fail(c, n == -EPIPE ? -ECONNRESET : (int)n);
+        return;
+    }
+    atomic_store_explicit(&c->active, c->loop->now, memory_order_relaxed);
+    if (n == 0) {
+        bool wanted = accepts_input(c);
+        c->eof = true;
+        fy_input_settle(c);
+        if (wanted)
+            c->driver->observer->eof(c);
+        fy_close_check(c);
+        return;
+    }
+    atomic_fetch_add_explicit(&c->received, (uint64_t)n, memory_order_relaxed);
+    if (accepts_input(c))
+        give_bytes(c, data, (size_t)n);
+}
+
+void fy_input_settle(ferry_conn *c)
+{
+    pthread_mutex_lock(&c->out.lock);
+    bool paused = c->out.paused && !c->closing;
+    bool again = c->out.resumed && !paused;
+    c->out.resumed = false;
+    bool over = c->out.dead || c->out.closed;
+    pthread_mutex_unlock(&c->out.lock);
+    if (again && c->input && accepts_input(c))
+        give_buffer(c);
+    if (c->source.live)
+        fy_poll_request(c->loop->poll, &c->source, paused || c->eof || over ? 0 : FY_WANT_RECEIVE);
+}

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * conn: the outbox. Any thread puts messages in; whoever finds nobody writing becomes the writer.
+ *
+ * One lock guards the queue and the role of the writer together, so that a message can neither be missed by a writer that
+ * is about to leave nor be taken by two. No system call is made under the lock, save the ring that wakes a sleeping loop.
+ *
+ *     IDLE ----> WRITING ----> IDLE       all has left
+ *       |         ^  |  |
+ *       v         |  |  +----> BLOCKED    EAGAIN or a short write; the loop goes on when there is room (WRITING again)
+ *     CORKED -----+  +-------> CORKED     the budget is used, or it is not this thread's business: the loop goes on
+ *
+ * Who writes what:
+ *   - The loop's thread gathers small messages (CORKED) and writes them when the callback returns; a big one goes to the
+ *     kernel at once, from where it lies, behind what was gathered.
+ *   - Another thread writes its own message at once when nobody is writing, and nothing else. When it comes in a hurry,
+ *     close behind the last write, it leaves the message to the loop instead, so that many become one write.
+ *   - Files are the loop's alone.
+ *
+ * A message in WRITING that the kernel takes in part is lent, not copied: its thread copies what is left before it gives
+ * the role back. That is why a message cannot be torn apart, and why order is the order of the calls.
+ *
+ * `retry`: room in the kernel is told to the loop once (edge-triggered). Told while another thread is WRITING, it would
+ * be lost if that thread then went to BLOCKED on an EAGAIN from before; so it is noted, and the writer tries again.
+ */
+#include "base/clock.h"
+#include "conn/conn.h"
+#include "conn/transfer.h"
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+    BIG = 4096,           /* bytes; from here on a copy costs more than gathering saves */
+    CHUNK_MOST = 65536,   /* bytes; chunks grow with what is pending, up to this */
+    GATHER = 64,          /* segments a system call takes */
+    HURRY_NS = 50 * 1000, /* a foreign thread's sends closer than this are gathered */
+};
+
+void fy_outbox_init(struct fy_outbox *out)
+{
+    pthread_mutex_init(&out->lock, NULL);
+}
+
+static void add(atomic_uint_fast64_t *counter, uint64_t n)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+/* Memory accounting; the high-water mark is crossed here. */
+
+static void charge(ferry_conn *c, size_t bytes)
+{
+    c->out.memory += bytes;
+    if (c->driver->budget)
+        atomic_fetch_add_explicit(&c->driver->budget->used, bytes, memory_order_relaxed);
+    if (c->out.memory > c->driver->high_water && !c->out.above) {
+        c->out.above = true;
+        fy_conn_mark(c, FY_DUE_HIGH);
+    }
+}
+
+static void discharge(ferry_conn *c, size_t bytes)
+{
+    c->out.memory -= bytes;
+    if (c->driver->budget)
+        atomic_fetch_sub_explicit(&c->driver->budget->used, bytes, memory_order_relaxed);
+    if (c->out.above && c->out.memory <= c->driver->low_water)
+        fy_conn_mark(c, FY_DUE_LOW);
+}
+
+static bool over_limit(const ferry_conn *c, uint64_t bytes)
+{
+    const struct fy_driver *d = c->driver;
+    if (d->max_pending && c->out.memory + bytes > d->max_pending)
+        return true;
+    return d->budget && atomic_load_explicit(&d->budget->used, memory_order_relaxed) + bytes > d->budget->limit;
+}
+
+/* Whether a message may enter, `memory` of its bytes being kept here: 0, or why not. A refusal is counted, and where that is
+ * the policy it is the end of the connection. */
+static int admit(ferry_conn *c, uint64_t len, uint64_t memory)
+{
+    struct fy_outbox *out = &c->out;
+    int why = out->dead ? -ENOTCONN : out->ended ? -ESHUTDOWN : memory && over_limit(c, memory) ? -ENOBUFS : 0;
+    if (why == 0) {
+        add(&out->queued, len);
+        out->undrained = true;
+        return 0;
+    }
+    out->dropped += len;
+    out->drops++;
+    out->drop_reason = why;
+    if (why == -ENOBUFS && !c->driver->drop_overflow)
+        fy_conn_fail_locked(c, -ENOBUFS);
+    return why;
+}
+
+/* The queue. */
+
+static void push(struct fy_outbox *out, struct fy_segment *segment)
+{
+    segment->next = NULL;
+    if (out->first)
+        out->last->next = segment;
+    else
+        out->first = segment;
+    out->last = segment;
+}
+
+static bool occupies(const struct fy_segment *segment)
+{
+    return segment->kind == FY_CHUNK || segment->kind == FY_MEMORY;
+}
+
+static bool is_block(const struct fy_segment *segment)
+{
+    return segment->kind == FY_CHUNK && segment->chunk.cap == FY_BLOCK - sizeof *segment;
+}
+
+/* Lets go of a segment that is out of the queue: the user's code, and files, are for the loop to meet; a lent one is
+ * still its sender's. */
+static void retire(ferry_conn *c, struct fy_segment *segment)
+{
+    if (segment->kind == FY_LENT)
+        return;
+    if (segment->kind == FY_FILE && segment->file.transfer)
+        segment->file.transfer->segment = NULL;
+    if (fy_segment_is_watched(segment)) {
+        segment->next = c->out.spent;
+        c->out.spent = segment;
+        fy_conn_mark(c, FY_DUE_SPENT);
+    } else if (is_block(segment) && fy_loop_here(c->loop) && c->loop->spares < FY_SPARES) {
+        c->loop->spare[c->loop->spares++] = segment;
+    } else {
+        fy_segment_free(segment);
+    }
+}
+
+static void pop(ferry_conn *c)
+{
+    struct fy_segment *segment = c->out.first;
+    c->out.first = segment->next;
+    retire(c, segment);
+}
+
+/* `n` bytes have left from the front. */
+static void advance(ferry_conn *c, uint64_t n)
+{
+    struct fy_outbox *out = &c->out;
+    add(&out->written, n);
+    size_t freed = 0;
+    while (out->first && (n > 0 || out->first->left == 0)) {
+        struct fy_segment *segment = out->first;
+        uint64_t part = n < segment->left ? n : segment->left;
+        freed += occupies(segment) ? part : 0;
+        fy_segment_advance(segment, part);
+        n -= part;
+        if (segment->left == 0)
+            pop(c);
+    }
+    discharge(c, freed);
+}
+
+void fy_outbox_purge(ferry_conn *c)
+{
+    struct fy_outbox *out = &c->out;
+    size_t freed = 0;
+    while (out->first) {
+        freed += occupies(out->first) ? out->first->left : 0;
+        out->first->verdict = atomic_load_explicit(&c->error, memory_order_relaxed);
+        pop(c);
+    }
+    discharge(c, freed);
+    out->role = FY_IDLE;
+}
+
+static struct fy_segment *new_chunk(ferry_conn *c, size_t least)
+{
+    size_t cap = FY_BLOCK - sizeof(struct fy_segment);
+    if (c->out.memory <= cap && least <= cap && fy_loop_here(c->loop) && c->loop->spares > 0) {
+        struct fy_segment *spare = c->loop->spare[--c->loop->spares];
+        spare->left = 0;
+        spare->chunk.head = spare->chunk.tail = 0;
+        return spare;
+    }
+    if (c->out.memory > cap)
+        cap = c->out.memory < CHUNK_MOST ? c->out.memory : CHUNK_MOST;
+    return fy_segment_chunk(cap > least ? cap : least);
+}
+
+/* Copies a message to the end of the queue. A chunk that is being written may be appended to: the writer has noted where
+ * its bytes end. */
+static bool append(ferry_conn *c, const struct iovec *iov, int count, size_t len)
+{
+    struct fy_segment *last = c->out.first ? c->out.last : NULL;
+    if (!last || last->kind != FY_CHUNK || last->chunk.cap - last->chunk.tail < len) {
+        last = new_chunk(c, len);
+        if (!last)
+            return false;
+        push(&c->out, last);
+    }
+    fy_iov_copy(last->chunk.bytes + last->chunk.tail, iov, count, 0);
+    last->chunk.tail += (uint32_t)len;
+    last->left += len;
+    charge(c, len);
+    return true;
+}
+
+/* Writing. */
+
+/* Makes what is left of `own` independent of its sender's memory, which ends with the call. It is the queue's then. */
+static struct fy_segment *keep(ferry_conn *c, struct fy_segment *own)
+{
+    pthread_mutex_unlock(&c->out.lock);
+    bool kept = fy_segment_keep(own);
+    pthread_mutex_lock(&c->out.lock);
+    if (!kept) {
+        fy_conn_fail_locked(c, -ENOMEM);
+        return own;
+    }
+    charge(c, own->left);
+    return NULL;
+}
+
+/* One system call with the front of the queue, without the lock. `full`: the kernel took less than it was given. */
+static ssize_t write_front(ferry_conn *c, uint64_t limit, bool *full)
+{
+    struct fy_outbox *out = &c->out;
+    struct iovec iov[GATHER];
+    int count = 0;
+    uint64_t bytes = 0;
+    struct fy_segment *segment = out->first;
+    ssize_t n;
+    *full = false;
+    if (segment->kind == FY_FILE) {
+        pthread_mutex_unlock(&out->lock);
+        n = fy_file_send(c, segment, limit);
+        pthread_mutex_lock(&out->lock);
+        return n;
+    }
+    for (; segment && segment->kind != FY_FILE && count < GATHER && bytes < limit; segment = segment->next) {
+        count += fy_segment_gather(segment, iov + count, GATHER - count);
+        bytes += segment->left;
+    }
+    bool more = segment && segment->kind == FY_FILE;
+    pthread_mutex_unlock(&out->lock);
+    size_t given = 0;
+    for (int i = 0; i < count; i++)
+        given += iov[i].iov_len;
+    n = fy_sys_send(c->source.fd, iov, count, more);
+    *full = n >= 0 && (size_t)n < given;
+    pthread_mutex_lock(&out->lock);
+    return n;
+}
+
+static void send_fin(ferry_conn *c)
+{
+    pthread_mutex_unlock(&c->out.lock);
+    fy_sys_shutdown_write(c->source.fd); /* fails only when the connection has broken, which the loop will be told */
+    pthread_mutex_lock(&c->out.lock);
+    c->out.fin_sent = true;
+    fy_conn_mark(c, FY_DUE_FIN);
+}
+
+static void progress(ferry_conn *c, uint64_t n)
+{
+    uint64_t now = fy_loop_here(c->loop) ? c->loop->now : fy_now_ns();
+    atomic_store_explicit(&c->active, now, memory_order_relaxed);
+    c->out.last_write = now;
+    advance(c, n);
+}
+
+/* Writes until the queue is empty, the kernel is full, or `limit` bytes have gone; returns the role that follows. */
+static enum fy_role drain(ferry_conn *c, struct fy_segment **own, uint64_t limit)
+{
+    struct fy_outbox *out = &c->out;
+    enum fy_role next = FY_IDLE;
+    while (next == FY_IDLE && out->first && !out->dead) {
+        bool full = false;
+        ssize_t n = 0;
+        out->retry = false;
+        if (limit == 0 || (out->first->kind == FY_FILE && !fy_loop_here(c->loop)))
+            next = FY_CORKED;
+        else
+            n = write_front(c, limit, &full);
+        if (n >= 0) {
+            progress(c, (uint64_t)n);
+            limit -= (uint64_t)n < limit ? (uint64_t)n : limit;
+        } else if (n != -EAGAIN && !out->dead) {
+            fy_conn_fail_locked(c, n == -EPIPE ? -ECONNRESET : (int)n);
+        }
+        if (full || n == -EAGAIN)
+            next = FY_BLOCKED;
+        if (next != FY_IDLE && *own && (*own)->left > 0 && !out->dead)
+            *own = keep(c, *own);
+        if (next == FY_BLOCKED && out->retry)
+            next = FY_IDLE;
+    }
+    return next;
+}
+
+/* The caller has made itself the writer and holds the lock; it holds it again on return, and is the writer no more. `own`
+ * is the caller's lent segment, or NULL. */
+static void write_out(ferry_conn *c, struct fy_segment *own, uint64_t limit)
+{
+    struct fy_outbox *out = &c->out;
+    out->role = FY_WRITING;
+    enum fy_role next = drain(c, &own, limit);
+    if (!out->first && out->ended && !out->fin_sent && !out->dead)
+        send_fin(c);
+    if (out->dead) {
+        fy_outbox_purge(c);
+        fy_conn_mark(c, FY_DUE_END);
+    } else {
+        out->role = (unsigned char)next;
+        if (next == FY_CORKED)
+            fy_conn_mark(c, FY_DUE_WRITE);
+        if (!out->first && out->undrained)
+            fy_conn_mark(c, FY_DUE_DRAIN);
+    }
+    free(own);
+}
+
+/* Leaves the queue to the loop, if nobody is at it. */
+static void cork(ferry_conn *c)
+{
+    if (c->out.role != FY_IDLE)
+        return;
+    c->out.role = FY_CORKED;
+    fy_conn_mark(c, FY_DUE_WRITE);
+}
+
+/* Writes the queue and this message behind it, from where it lies. */
+static void send_lent(ferry_conn *c, const struct iovec *iov, int count, size_t len)
+{
+    struct fy_segment *own = fy_segment_lent(iov, count, len);
+    if (!own) {
+        fy_conn_fail_locked(c, -ENOMEM);
+        return;
+    }
+    push(&c->out, own);
+    write_out(c, own, fy_outbox_pending(&c->out));
+}
+
+/* A big message that cannot be written now is copied, without the lock, before it enters. */
+static void send_copied(ferry_conn *c, const struct iovec *iov, int count, size_t len)
+{
+    struct fy_segment *segment = fy_segment_lent(iov, count, len);
+    if (!segment || !fy_segment_keep(segment)) {
+        free(segment);
+        fy_conn_fail(c, -ENOMEM);
+    } else if (fy_outbox_put(c, segment) < 0) {
+        fy_segment_free(segment);
+    }
+}
+
+static bool in_a_hurry(const struct fy_outbox *out)
+{
+    return fy_now_ns() - out->last_write < HURRY_NS;
+}
+
+void fy_outbox_send(ferry_conn *c, const struct iovec *iov, int count, size_t len)
+{
+    struct fy_outbox *out = &c->out;
+    if (len == 0)
+        return;
+    pthread_mutex_lock(&out->lock);
+    bool taken = out->role == FY_WRITING || out->role == FY_BLOCKED;
+    if (len >= BIG && taken && !out->dead && !out->ended) {
+        pthread_mutex_unlock(&out->lock);
+        send_copied(c, iov, count, len);
+        return;
+    }
+    if (admit(c, len, len) == 0) {
+        bool alone = out->role == FY_IDLE && !fy_loop_here(c->loop);
+        if (len >= BIG || (alone && !in_a_hurry(out)))
+            send_lent(c, iov, count, len);
+        else if (append(c, iov, count, len))
+            cork(c);
+        else
+            fy_conn_fail_locked(c, -ENOMEM);
+    }
+    pthread_mutex_unlock(&out->lock);
+}
+
+int fy_outbox_put(ferry_conn *c, struct fy_segment *segment)
+{
+    struct fy_outbox *out = &c->out;
+    uint64_t memory = occupies(segment) ? segment->left : 0;
+    pthread_mutex_lock(&out->lock);
+    int refused = admit(c, segment->left, memory);
+    if (refused == 0) {
+        bool alone = out->role == FY_IDLE && segment->kind != FY_FILE && !fy_loop_here(c->loop);
+        uint64_t len = segment->left;
+        push(out, segment);
+        charge(c, memory);
+        if (alone && !in_a_hurry(out))
+            write_out(c, NULL, len);
+        else
+            cork(c);
+    }
+    pthread_mutex_unlock(&out->lock);
+    return refused;
+}
+
+void fy_outbox_discard(ferry_conn *c, struct fy_segment *segment)
+{
+    pthread_mutex_lock(&c->out.lock);
+    bool closed = c->out.closed;
+    if (!closed)
+        retire(c, segment);
+    pthread_mutex_unlock(&c->out.lock);
+    if (closed)
+        fy_segment_free(segment);
+}
+
+void fy_outbox_end(ferry_conn *c, bool close)
+{
+    pthread_mutex_lock(&c->out.lock);
+    if (!c->out.dead) {
+        if (!c->out.ended) {
+            c->out.ended = true;
+            cork(c);
+        }
+        if (close && !c->out.close_asked) {
+            c->out.close_asked = true;
+            fy_conn_mark(c, FY_DUE_CLOSE);
+        }
+    }
+    pthread_mutex_unlock(&c->out.lock);
+}
+
+void fy_outbox_write(ferry_conn *c)
+{
+    pthread_mutex_lock(&c->out.lock);
+    if (c->out.role == FY_CORKED) {
+        write_out(c, NULL, FY_TURN_BYTES);
+    }
+    pthread_mutex_unlock(&c->out.lock);
+}
+
+void fy_outbox_writable(ferry_conn *c)
+{
+    pthread_mutex_lock(&c->out.lock);
+    if (c->out.role == FY_BLOCKED) {
+        write_out(c, NULL, FY_TURN_BYTES);
+    } else if (c->out.role == FY_WRITING) {
+        c->out.retry = true;
+    }
+    pthread_mutex_unlock(&c->out.lock);
+}
+
+void fy_outbox_let_go(ferry_conn *c)
+{
+    pthread_mutex_lock(&c->out.lock);
+    struct fy_segment *spent = c->out.spent, *in_order = NULL;
+    c->out.spent = NULL;
+    pthread_mutex_unlock(&c->out.lock);
+    while (spent) {
+        struct fy_segment *next = spent->next;
+        spent->next = in_order;
+        in_order = spent;
+        spent = next;
+    }
+    while (in_order) {
+        struct fy_segment *next = in_order->next;
+        fy_segment_free(in_order);
+        in_order = next;
+    }
+}
+
+bool fy_outbox_remove(ferry_conn *c, struct fy_segment *segment)
+{
+    struct fy_outbox *out = &c->out;
+    struct fy_segment *before = NULL;
+    if (out->first == segment && out->role == FY_WRITING)
+        return false;
+    for (struct fy_segment *s = out->first; s != segment; s = s->next)
+        before = s;
+    if (before)
+        before->next = segment->next;
+    else
+        out->first = segment->next;
+    if (out->last == segment)
+        out->last = before;
+    out->dropped += segment->left;
+    out->drops++;
+    out->drop_reason = segment->verdict;
+    atomic_fetch_sub_explicit(&out->queued, segment->left, memory_order_relaxed);
+    retire(c, segment);
+    if (out->role == FY_BLOCKED && !before) { /* what it was blocked by may have been this one's rate or cold pages */
+        out->role = FY_CORKED;
+        fy_conn_mark(c, FY_DUE_WRITE);
+    }
+    return true;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * conn: the time limits. One timer a connection, armed for the first that may run out; activity does not touch it: when
+ * it fires it looks when bytes last moved, and is armed for the rest. So a message costs no timer call.
+ *
+ * The minimum rate is measured in acknowledged bytes (what the kernel has taken says little: it takes megabytes from us
+ * before the peer has read any), over windows long enough that a slow peer's acknowledgements do not come in lumps.
+ */
+#include "base/clock.h"
+#include "conn/conn.h"
+
+#include <errno.h>
+
+enum { WINDOW_MIN_S = 3, WINDOW_MAX_S = 30, WINDOW_BYTES = 65536 };
+
+/* The least time over which a rate is judged, in nanoseconds. */
+static uint64_t window(uint64_t rate)
+{
+    uint64_t seconds = WINDOW_BYTES / rate;
+    if (seconds < WINDOW_MIN_S)
+        seconds = WINDOW_MIN_S;
+    if (seconds > WINDOW_MAX_S)
+        seconds = WINDOW_MAX_S;
+    return seconds * FY_SECOND;
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+void fy_watch(ferry_conn *c)
+{
+    const struct fy_driver *d = c->driver;
+    uint64_t due = UINT64_MAX;
+    if (c->out.closed)
+        return;
+    if (d->idle_ns && !c->closing)
+        due = sooner(due, c->active + d->idle_ns);
+    if (d->min_rate)
+        due = sooner(due, c->loop->now + FY_SECOND);
+    if (c->closing)
+        due = sooner(due, c->linger_since + d->linger_ns);
+    if (due == UINT64_MAX)
+        fy_timer_disarm(&c->loop->timers, &c->timer);
+    else if (!fy_timer_arm(&c->loop->timers, &c->timer, due))
+        fy_conn_fail(c, -ENOMEM);
+}
+
+static void check_rate(ferry_conn *c)
+{
+    uint64_t rate = c->driver->min_rate;
+    uint64_t now = c->loop->now;
+    if (rate == 0)
+        return;
+    if (fy_outbox_pending(&c->out) == 0) {
+        c->rate_since = 0;
+        return;
+    }
+    if (c->rate_since != 0 && now - c->rate_since < window(rate))
+        return;
+    uint64_t acked = fy_close_acked(c);
+    double expected = (double)rate * (double)(now - c->rate_since) / (double)FY_SECOND;
+    if (c->rate_since != 0 && (double)(acked - c->rate_mark) < expected) {
+        fy_conn_fail(c, -ETIMEDOUT);
+        return;
+    }
+    c->rate_since = now;
+    c->rate_mark = acked;
+}
+
+void fy_watch_fire(struct fy_timer *timer)
+{
+    ferry_conn *c = FY_CONTAINER(timer, ferry_conn, timer);
+    fy_conn_enter(c);
+    if (c->driver->idle_ns && !c->closing && c->loop->now >= c->active + c->driver->idle_ns)
+        fy_conn_fail(c, -ETIMEDOUT);
+    check_rate(c);
+    fy_close_linger(c);
+    fy_watch(c);
+    fy_conn_leave(c);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * loop: the turn, and the sleep that a post ends.
+ *
+ * The sleep protocol. The loop says `asleep`, then looks into its mailbox, then sleeps. A poster puts its letter in, then
+ * looks at `asleep`; the one who turns it to false rings. Both sides store one word and then load the other, so all four
+ * are sequentially consistent: at least one side sees the other's store, and no letter is slept over. However many post,
+ * one rings.
+ */
+#include "loop/loop.h"
+
+#include "base/clock.h"
+#include "sys/sys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static _Thread_local ferry_loop *current;
+
+ferry_loop *ferry_loop_current(void)
+{
+    return current;
+}
+
+uint64_t ferry_loop_now(const ferry_loop *loop)
+{
+    return loop->now;
+}
+
+int ferry_loop_fd(const ferry_loop *loop)
+{
+    return loop->poll->backend->fd(loop->poll);
+}
+
+static void rung(struct fy_source *bell, const struct fy_completion *completion)
+{
+    (void)bell;
+    (void)completion; /* being woken is all */
+}
+
+int fy_loop_init(ferry_loop *loop, const struct fy_backend *backend)
+{
+    memset(loop, 0, sizeof *loop);
+    fy_list_init(&loop->conns);
+    fy_list_init(&loop->dead);
+    loop->now = fy_now_ns();
+    atomic_store(&loop->asleep, true); /* until the first turn: a foreign loop may be watching the descriptor */
+    int error = backend->open(&loop->poll);
+    if (error < 0)
+        return error;
+    loop->bell.done = rung;
+    loop->bell.fd = fy_sys_eventfd();
+    error = loop->bell.fd < 0 ? loop->bell.fd : fy_poll_add(loop->poll, &loop->bell);
+    if (error < 0) {
+        if (loop->bell.fd >= 0)
+            fy_sys_close(loop->bell.fd);
+        backend->close(loop->poll);
+    }
+    return error;
+}
+
+void fy_loop_fini(ferry_loop *loop)
+{
+    fy_after_fini(loop);
+    fy_poll_remove(loop->poll, &loop->bell);
+    fy_sys_close(loop->bell.fd);
+    loop->poll->backend->close(loop->poll);
+    fy_timers_fini(&loop->timers);
+    while (loop->spares > 0)
+        free(loop->spare[--loop->spares]);
+}
+
+void fy_loop_post(ferry_loop *loop, struct fy_task *task)
+{
+    fy_mailbox_put(&loop->mail, &task->letter);
+    atomic_fetch_add_explicit(&loop->posts, 1, memory_order_relaxed);
+    if (current == loop)
+        return;
+    if (atomic_load(&loop->asleep) && atomic_exchange(&loop->asleep, false)) {
+        atomic_fetch_add_explicit(&loop->wakeups, 1, memory_order_relaxed);
+        fy_sys_ring(loop->bell.fd);
+    }
+}
+
+int64_t fy_loop_idle_ns(const ferry_loop *loop)
+{
+    if (loop->poll->backend->busy(loop->poll) || !fy_mailbox_empty((struct fy_mailbox *)&loop->mail))
+        return 0;
+    uint64_t due = fy_timers_next(&loop->timers);
+    if (due == UINT64_MAX)
+        return -1;
+    uint64_t now = fy_now_ns();
+    return due <= now ? 0 : (int64_t)(due - now);
+}
+
+/* The end of a turn: runs what is posted, and buries the dead. */
+static void settle(ferry_loop *loop)
+{
+    struct fy_letter *letter = fy_mailbox_take(&loop->mail);
+    while (letter) {
+        struct fy_task *task = FY_CONTAINER(letter, struct fy_task, letter);
+        letter = letter->next;
+        task->run(task);
+    }
+    while (!fy_list_empty(&loop->dead))
+        loop->bury(&loop->dead);
+}
+
+int fy_loop_turn(ferry_loop *loop, int64_t timeout_ns)
+{
+    ferry_loop *outer = current;
+    current = loop;
+    loop->counters.turns++;
+    if (timeout_ns != 0) {
+        atomic_store(&loop->asleep, true);
+        int64_t idle = fy_loop_idle_ns(loop);
+        if (idle >= 0 && (timeout_ns < 0 || idle < timeout_ns))
+            timeout_ns = idle;
+    }
+    int error = loop->poll->backend->wait(loop->poll, timeout_ns);
+    atomic_store_explicit(&loop->asleep, false, memory_order_relaxed);
+    loop->now = fy_now_ns();
+    loop->counters.events += loop->poll->backend->reap(loop->poll);
+    loop->counters.timers += fy_timers_run(&loop->timers, loop->now);
+    settle(loop);
+    current = outer;
+    return error;
+}

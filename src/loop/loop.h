@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * loop: one turn after the other on one thread: wait for events, handle them, fire timers, run what was posted, free what
+ * died. What a loop runs is posted to it as tasks, from any thread.
+ */
+#ifndef FY_LOOP_LOOP_H
+#define FY_LOOP_LOOP_H
+
+#include "base/list.h"
+#include "base/mailbox.h"
+#include "loop/timer.h"
+#include "poll/poll.h"
+
+#include <ferry/loop.h>
+#include <stdatomic.h>
+
+/* Something to run on a loop; part of its owner, which must keep it until it runs. */
+struct fy_task {
+    struct fy_letter letter;
+    void (*run)(struct fy_task *);
+};
+
+enum { FY_SPARES = 16 };
+
+struct fy_workers;
+
+struct ferry_loop {
+    /* any thread */
+    struct fy_mailbox mail;
+    atomic_bool asleep;      /* about to wait, or waiting: who sets it to false has to ring */
+    atomic_uint stops;       /* calls of ferry_pool_stop() so far */
+    atomic_uint_fast64_t wakeups, posts;
+
+    /* set once, before the loop runs */
+    ferry_pool *pool;
+    struct fy_workers *workers;
+    unsigned index;
+
+    /* the loop's thread */
+    struct fy_poll *poll;
+    struct fy_source bell;   /* an eventfd; never read: each ring is an edge */
+    struct fy_timers timers;
+    uint64_t now;            /* fy_now_ns() at the start of this turn */
+    struct fy_list conns;    /* ferry_conn.link */
+    struct fy_list dead;     /* ferry_conn.link of those to let go when the turn is over */
+    void (*bury)(struct fy_list *dead); /* lets go of one of them */
+    bool stopping;           /* connections with nothing under way close */
+    void *spare[FY_SPARES];  /* warm blocks for whoever layers above; free(3) takes them */
+    unsigned spares;
+    uint64_t cut_at;         /* when the grace time of stopping is over */
+    ferry_loop_counters counters;
+};
+
+int fy_loop_init(ferry_loop *loop, const struct fy_backend *backend);
+void fy_loop_fini(ferry_loop *loop); /* nothing may be open or posted any more */
+
+/* One turn; waits at most `timeout_ns`, -1 = until something happens. 0 or -errno. */
+int fy_loop_turn(ferry_loop *loop, int64_t timeout_ns);
+
+/* Any thread: runs the task on the loop's thread, in a turn to come or at the end of this one. */
+void fy_loop_post(ferry_loop *loop, struct fy_task *task);
+
+static inline bool fy_loop_here(const ferry_loop *loop)
+{
+    return ferry_loop_current() == loop;
+}
+
+/* Frees the user's timers that have not fired. */
+void fy_after_fini(ferry_loop *loop);
+
+/* Nanoseconds until something is due; 0 = now, -1 = nothing. */
+int64_t fy_loop_idle_ns(const ferry_loop *loop);
+
+#endif

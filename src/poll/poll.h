@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * poll: the interface to a backend, shaped for completions. A source (a socket) makes standing requests (receive,
+ * accept); the backend reports each result to its `done`. epoll does the call when the socket is ready; io_uring has it
+ * done already.
+ *
+ * All functions are for the loop's thread. A source may be removed inside any `done`; its memory must stay until the end
+ * of that reap, since more of its events may be on the list (they are thrown away).
+ */
+#ifndef FY_POLL_POLL_H
+#define FY_POLL_POLL_H
+
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum fy_event {
+    FY_RECEIVED, /* result: bytes at `data`, valid during the call; 0 = end of input; -errno */
+    FY_ACCEPTED, /* result: a descriptor, or -errno, which also ends the request */
+    FY_WRITABLE, /* a send that said EAGAIN, or was short, is worth another try; or a connect has ended */
+    FY_BROKEN    /* result: -errno; the connection failed while nothing was requested of it */
+};
+
+struct fy_completion {
+    enum fy_event event;
+    ssize_t result;
+    void *data;
+};
+
+struct fy_source {
+    int fd;
+    unsigned char wants;  /* FY_WANT_*: the standing requests */
+    unsigned char ready;  /* the backend's: what the kernel has said and nobody has used yet */
+    bool live;            /* between add and remove */
+    struct fy_list again; /* the backend's: sources with more to do than one turn allows */
+    void (*done)(struct fy_source *, const struct fy_completion *);
+};
+
+enum { FY_WANT_RECEIVE = 1, FY_WANT_ACCEPT = 2 };
+
+struct fy_poll;
+
+struct fy_backend {
+    const char *name;
+    int (*open)(struct fy_poll **poll);
+    void (*close)(struct fy_poll *);
+    int (*fd)(const struct fy_poll *); /* readable when wait would not sleep */
+    int (*add)(struct fy_poll *, struct fy_source *);
+    void (*remove)(struct fy_poll *, struct fy_source *);
+    void (*request)(struct fy_poll *, struct fy_source *, unsigned wants); /* replaces the standing requests */
+    bool (*busy)(const struct fy_poll *);                                  /* results wait that need no sleep */
+    int (*wait)(struct fy_poll *, int64_t timeout_ns); /* sleeps until there are results; -1 = for ever; 0 or -errno */
+    unsigned (*reap)(struct fy_poll *);                /* reports them; returns how many events there were */
+};
+
+/* What every backend's struct begins with. */
+struct fy_poll {
+    const struct fy_backend *backend;
+};
+
+extern const struct fy_backend fy_backend_epoll;
+
+static inline int fy_poll_add(struct fy_poll *poll, struct fy_source *source)
+{
+    return poll->backend->add(poll, source);
+}
+
+static inline void fy_poll_remove(struct fy_poll *poll, struct fy_source *source)
+{
+    poll->backend->remove(poll, source);
+}
+
+static inline void fy_poll_request(struct fy_poll *poll, struct fy_source *source, unsigned wants)
+{
+    poll->backend->request(poll, source, wants);
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * server: a pool as its listeners and dialers see it.
+ */
+#ifndef FY_SERVER_POOL_H
+#define FY_SERVER_POOL_H
+
+#include "conn/conn.h"
+#include "loop/worker.h"
+
+#include <ferry/server.h>
+
+struct ferry_pool {
+    ferry_pool_options options;
+    const struct fy_backend *backend;
+    unsigned size;
+    ferry_loop *loops;
+    struct fy_workers *workers;
+    struct fy_budget budget;
+    pthread_mutex_t lock;      /* guards listeners; held shut while the threads are being started */
+    struct fy_list listeners;  /* ferry_listener.link */
+    atomic_bool listening;     /* loop 0 may still hand connections to the others */
+    atomic_bool running;
+    bool started, abandoned;   /* ferry_pool_run() was called; it could not start its threads */
+    atomic_uint cuts;          /* connections cut when the grace time was over */
+    unsigned long *threads;    /* of loops 1.. */
+};
+
+/* listener.c */
+void fy_listener_stop(ferry_listener *listener); /* loop 0's thread */
+void fy_listener_free(ferry_listener *listener);
+ferry_listener *fy_listener_of(struct fy_list *link);
+
+/* signals.c: SIGINT and SIGTERM stop the pool. 0 or -EBUSY. */
+int fy_signals_claim(ferry_pool *pool);
+void fy_signals_release(ferry_pool *pool);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sys: sockets made ready: listening, connecting, and with their options set.
+ */
+#ifndef FY_SYS_SOCK_H
+#define FY_SYS_SOCK_H
+
+#include "sys/addr.h"
+
+#include <ferry/server.h>
+
+/* A listening socket, or -errno. A Unix socket file that nobody listens on is replaced. */
+int fy_sock_listen(const struct fy_addr *addr, const ferry_socket_options *options);
+
+/* A socket that is connecting (or connected), or -errno. */
+int fy_sock_connect(const struct fy_sockaddr *to, const ferry_socket_options *options);
+
+/* Sets the options of a connection's socket. They are hints: what the kernel refuses is left as it is. */
+void fy_sock_options(int fd, const ferry_socket_options *options);
+
+/* -EINVAL when the kernel does not have what the options ask for by name. */
+int fy_sock_check(const ferry_socket_options *options);
+
+#endif

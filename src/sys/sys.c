@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sys: the system calls, with EINTR taken care of and errors as -errno.
+ */
+#include "sys/sys.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Calls until it is not interrupted, and gives the result or -errno. */
+#define RETRY(call)                                                                                                    \
+    __extension__({                                                                                                    \
+        __typeof__(call) result_;                                                                                      \
+        do                                                                                                             \
+            result_ = (call);                                                                                          \
+        while (result_ < 0 && errno == EINTR);                                                                         \
+        result_ < 0 ? (__typeof__(call))(-errno) : result_;                                                            \
+    })
+
+ssize_t fy_sys_recv(int fd, void *buf, size_t cap)
+{
+    return RETRY(recv(fd, buf, cap, MSG_DONTWAIT));
+}
+
+ssize_t fy_sys_send(int fd, const struct iovec *iov, int count, bool more)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
+    return RETRY(sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0)));
+}
+
+/* sendfile(2) has no MSG_NOSIGNAL, so the thread that calls it must hold SIGPIPE back. The library's threads do so for
+ * good (fy_sys_hold_pipe); a foreign thread that embeds a loop does it here, call by call. */
+static _Thread_local bool pipe_held;
+
+ssize_t fy_sys_sendfile(int fd, int file, uint64_t offset, size_t len)
+{
+    off_t at = (off_t)offset;
+    if (pipe_held)
+        return RETRY(sendfile(fd, file, &at, len));
+    sigset_t before;
+    fy_sys_hold_pipe(&before);
+    ssize_t sent = RETRY(sendfile(fd, file, &at, len));
+    fy_sys_release_pipe(&before);
+    return sent;
+}
+
+void fy_sys_hold_pipe(sigset_t *before)
+{
+    sigset_t pipe_only;
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_only, before);
+    pipe_held = true;
+}
+
+void fy_sys_release_pipe(const sigset_t *before)
+{
+    sigset_t pipe_only, waiting;
+    const struct timespec now = {0};
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    if (!sigismember(before, SIGPIPE) && sigpending(&waiting) == 0 && sigismember(&waiting, SIGPIPE))
+        sigtimedwait(&pipe_only, NULL, &now);
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+    pipe_held = false;
+}
+
+int fy_sys_socket(int family)
+{
+    return RETRY(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+int fy_sys_bind(int fd, const struct sockaddr *address, socklen_t len)
+{
+    return RETRY(bind(fd, address, len));
+}
+
+int fy_sys_listen(int fd, int backlog)
+{
+    return RETRY(listen(fd, backlog));
+}
+
+/* accept(2): errors of the new connection itself are to be treated as EAGAIN by trying again. */
+int fy_sys_accept(int fd)
+{
+    for (;;) {
+        int conn = RETRY(accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        switch (conn) {
+        case -ECONNABORTED:
+        case -EPROTO:
+        case -ENETDOWN:
+        case -ENOPROTOOPT:
+        case -EHOSTDOWN:
+        case -EHOSTUNREACH:
+        case -ENETUNREACH:
+        case -EOPNOTSUPP:
+            continue;
+        default:
+            return conn;
+        }
+    }
+}
+
+/* An interrupted connect(2) goes on by itself and must not be called again: EINPROGRESS says the same. */
+int fy_sys_connect(int fd, const struct sockaddr *address, socklen_t len)
+{
+    if (connect(fd, address, len) == 0)
+        return 0;
+    return errno == EINTR ? -EINPROGRESS : -errno;
+}
+
+int fy_sys_shutdown_write(int fd)
+{
+    return RETRY(shutdown(fd, SHUT_WR));
+}
+
+int fy_sys_reset_on_close(int fd)
+{
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    return fy_sys_set(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+int fy_sys_set(int fd, int level, int option, const void *value, socklen_t len)
+{
+    return RETRY(setsockopt(fd, level, option, value, len));
+}
+
+int fy_sys_take_error(int fd)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    int failed = RETRY(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len));
+    return failed < 0 ? failed : -error;
+}
+
+int fy_sys_unacked(int fd)
+{
+    int bytes = 0;
+    int failed = RETRY(ioctl(fd, SIOCOUTQ, &bytes));
+    return failed < 0 ? failed : bytes;
+}
+
+int fy_sys_local(int fd, struct sockaddr_storage *address, socklen_t *len)
+{
+    *len = sizeof *address;
+    return RETRY(getsockname(fd, (struct sockaddr *)address, len));
+}
+
+int fy_sys_peer(int fd, struct sockaddr_storage *address, socklen_t *len)
+{
+    *len = sizeof *address;
+    return RETRY(getpeername(fd, (struct sockaddr *)address, len));
+}
+
+/* close(2) frees the number even when it reports EINTR. */
+void fy_sys_close(int fd)
+{
+    close(fd);
+}
+
+int fy_sys_unlink(const char *path)
+{
+    return RETRY(unlink(path));
+}
+
+int fy_sys_epoll_create(void)
+{
+    return RETRY(epoll_create1(EPOLL_CLOEXEC));
+}
+
+int fy_sys_epoll_ctl(int epoll, int op, int fd, uint32_t events, void *data)
+{
+    struct epoll_event event = {.events = events, .data.ptr = data};
+    return RETRY(epoll_ctl(epoll, op, fd, &event));
+}
+
+/* epoll_pwait2(2), Linux 5.11, waits by the nanosecond; before it the time is rounded up, so that no timer is early.
+ * An interrupted wait is a turn without events: a signal handler may have asked for something. */
+int fy_sys_epoll_wait(int epoll, struct epoll_event *events, int cap, int64_t timeout_ns)
+{
+    static _Atomic bool missing;
+    int n = -1;
+    errno = ENOSYS;
+    if (timeout_ns > 0 && !missing) {
+        const struct timespec timeout = {timeout_ns / (int64_t)FY_SECOND, timeout_ns % (int64_t)FY_SECOND};
+        n = epoll_pwait2(epoll, events, cap, &timeout, NULL);
+        missing = n < 0 && errno == ENOSYS;
+    }
+    if (n < 0 && errno == ENOSYS) {
+        int64_t ms = timeout_ns <= 0 ? timeout_ns : (timeout_ns + (int64_t)FY_MS - 1) / (int64_t)FY_MS;
+        n = epoll_wait(epoll, events, cap, ms > INT32_MAX ? INT32_MAX : (int)ms);
+    }
+    if (n < 0)
+        return errno == EINTR ? 0 : -errno;
+    return n;
+}
+
+int fy_sys_eventfd(void)
+{
+    return RETRY(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+}
+
+void fy_sys_ring(int eventfd)
+{
+    const uint64_t one = 1;
+    int saved = errno; /* a signal handler may be the caller */
+    ssize_t written = RETRY(write(eventfd, &one, sizeof one));
+    (void)written; /* EAGAIN: 2^64 - 2 rings unread; the loop has long been woken */
+    errno = saved;
+}
+
+int fy_sys_open(const char *path)
+{
+    return RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)); /* O_NONBLOCK: a FIFO must not hang us */
+}
+
+int fy_sys_stat(int fd, struct stat *st)
+{
+    return RETRY(fstat(fd, st));
+}
+
+ssize_t fy_sys_pread(int fd, void *buf, size_t len, uint64_t offset)
+{
+    return RETRY(pread(fd, buf, len, (off_t)offset));
+}
+
+int fy_sys_readahead(int fd, uint64_t offset, size_t len)
+{
+    int error = posix_fadvise(fd, (off_t)offset, (off_t)len, POSIX_FADV_WILLNEED);
+    return -error;
+}
+
+/* cachestat(2), Linux 6.5, counts the pages of a range; before it, preadv2(2) with RWF_NOWAIT tells of the first byte.
+ * Some file systems know neither (tmpfs the second): what is there is in memory then, or cannot be told. */
+bool fy_sys_in_memory(int fd, uint64_t offset, size_t len)
+{
+    enum { CACHESTAT = 451 };
+    static _Atomic bool missing;
+    const uint64_t range[2] = {offset, len};
+    uint64_t pages[5] = {0}; /* cached, dirty, written back, evicted, recently evicted */
+    const uint64_t page = 4096;
+    if (!missing) {
+        if (syscall(CACHESTAT, fd, range, pages, 0) == 0)
+            return pages[0] >= (offset + len - 1) / page - offset / page + 1;
+        missing = errno == ENOSYS;
+    }
+    char byte;
+    const struct iovec one = {&byte, 1};
+    return !(preadv2(fd, &one, 1, (off_t)offset, RWF_NOWAIT) < 0 && errno == EAGAIN);
+}
+
+int fy_sys_resolve(const char *host, const char *port, bool passive, struct addrinfo **list)
+{
+    const struct addrinfo hints = {
+        .ai_socktype = SOCK_STREAM,
+        .ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : AI_ADDRCONFIG),
+    };
+    switch (getaddrinfo(host, port, &hints, list)) {
+    case 0:
+        return 0;
+    case EAI_MEMORY:
+        return -ENOMEM;
+    case EAI_AGAIN:
+        return -EAGAIN;
+    case EAI_SYSTEM:
+        return -errno;
+    default:
+        return -ENOENT;
+    }
+}
+
+int fy_sys_thread(void *(*run)(void *), void *arg, unsigned long *id)
+{
+    sigset_t all, before;
+    pthread_t thread;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&thread, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error == 0)
+        *id = (unsigned long)thread;
+    return -error;
+}
+
+int fy_sys_sigaction(int signal, const struct sigaction *action, struct sigaction *old)
+{
+    return RETRY(sigaction(signal, action, old));
+}
