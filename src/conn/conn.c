@@ -182,8 +182,10 @@ static void tell_high(ferry_conn *c)
 {
     pthread_mutex_lock(&c->out.lock);
     size_t memory = c->out.memory;
+    bool dead = c->out.dead;
     pthread_mutex_unlock(&c->out.lock);
-    c->driver->observer->high(c, memory);
+    if (!dead)
+        c->driver->observer->high(c, memory);
 }
 
 /* Only telling it arms the high mark again, so that the two always come in pairs. */
@@ -191,7 +193,7 @@ static void tell_low(ferry_conn *c)
 {
     pthread_mutex_lock(&c->out.lock);
     size_t memory = c->out.memory;
-    bool low = c->out.above && memory <= c->driver->low_water && !(c->out.due & FY_DUE_HIGH);
+    bool low = c->out.above && memory <= c->driver->low_water && !(c->out.due & FY_DUE_HIGH) && !c->out.dead;
     if (low)
         c->out.above = false;
     pthread_mutex_unlock(&c->out.lock);
