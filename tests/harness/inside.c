@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * One wrapper a call: the linker's --wrap turns ferry_X of the tests into __wrap_ferry_X, and __real_ferry_X is the
- * library's. Calls that may run callbacks (ferry_pool_run, ferry_pool_free, ferry_loop_turn) are not wrapped.
+ * One wrapper a call: inside_names.h turns ferry_X of the tests into inside_ferry_X. Calls that may run callbacks
+ * (ferry_pool_run, ferry_pool_free, ferry_loop_turn) have none.
  */
 #include "inside.h"
 
@@ -14,164 +14,162 @@ bool inside_call(void)
     return depth > 0;
 }
 
-/* NOLINTBEGIN(bugprone-reserved-identifier): the names are the linker's. */
-extern __typeof__(ferry_send) __real_ferry_send, __wrap_ferry_send;
-extern __typeof__(ferry_sendv) __real_ferry_sendv, __wrap_ferry_sendv;
-extern __typeof__(ferry_send_owned) __real_ferry_send_owned, __wrap_ferry_send_owned;
-extern __typeof__(ferry_send_blob) __real_ferry_send_blob, __wrap_ferry_send_blob;
-extern __typeof__(ferry_send_file) __real_ferry_send_file, __wrap_ferry_send_file;
-extern __typeof__(ferry_send_file_as) __real_ferry_send_file_as, __wrap_ferry_send_file_as;
-extern __typeof__(ferry_transfer_cancel) __real_ferry_transfer_cancel, __wrap_ferry_transfer_cancel;
-extern __typeof__(ferry_shutdown) __real_ferry_shutdown, __wrap_ferry_shutdown;
-extern __typeof__(ferry_close) __real_ferry_close, __wrap_ferry_close;
-extern __typeof__(ferry_abort) __real_ferry_abort, __wrap_ferry_abort;
-extern __typeof__(ferry_conn_pause) __real_ferry_conn_pause, __wrap_ferry_conn_pause;
-extern __typeof__(ferry_conn_resume) __real_ferry_conn_resume, __wrap_ferry_conn_resume;
-extern __typeof__(ferry_post) __real_ferry_post, __wrap_ferry_post;
-extern __typeof__(ferry_after) __real_ferry_after, __wrap_ferry_after;
-extern __typeof__(ferry_every) __real_ferry_every, __wrap_ferry_every;
-extern __typeof__(ferry_connect) __real_ferry_connect, __wrap_ferry_connect;
-extern __typeof__(ferry_listen) __real_ferry_listen, __wrap_ferry_listen;
-extern __typeof__(ferry_listener_close) __real_ferry_listener_close, __wrap_ferry_listener_close;
-extern __typeof__(ferry_pool_stop) __real_ferry_pool_stop, __wrap_ferry_pool_stop;
+extern __typeof__(ferry_send) inside_ferry_send;
+extern __typeof__(ferry_sendv) inside_ferry_sendv;
+extern __typeof__(ferry_send_owned) inside_ferry_send_owned;
+extern __typeof__(ferry_send_blob) inside_ferry_send_blob;
+extern __typeof__(ferry_send_file) inside_ferry_send_file;
+extern __typeof__(ferry_send_file_as) inside_ferry_send_file_as;
+extern __typeof__(ferry_transfer_cancel) inside_ferry_transfer_cancel;
+extern __typeof__(ferry_shutdown) inside_ferry_shutdown;
+extern __typeof__(ferry_close) inside_ferry_close;
+extern __typeof__(ferry_abort) inside_ferry_abort;
+extern __typeof__(ferry_conn_pause) inside_ferry_conn_pause;
+extern __typeof__(ferry_conn_resume) inside_ferry_conn_resume;
+extern __typeof__(ferry_post) inside_ferry_post;
+extern __typeof__(ferry_after) inside_ferry_after;
+extern __typeof__(ferry_every) inside_ferry_every;
+extern __typeof__(ferry_connect) inside_ferry_connect;
+extern __typeof__(ferry_listen) inside_ferry_listen;
+extern __typeof__(ferry_listener_close) inside_ferry_listener_close;
+extern __typeof__(ferry_pool_stop) inside_ferry_pool_stop;
 
-void __wrap_ferry_send(ferry_conn *conn, const void *data, size_t len)
+void inside_ferry_send(ferry_conn *conn, const void *data, size_t len)
 {
     depth++;
-    __real_ferry_send(conn, data, len);
+    ferry_send(conn, data, len);
     depth--;
 }
 
-void __wrap_ferry_sendv(ferry_conn *conn, const struct iovec *iov, int count)
+void inside_ferry_sendv(ferry_conn *conn, const struct iovec *iov, int count)
 {
     depth++;
-    __real_ferry_sendv(conn, iov, count);
+    ferry_sendv(conn, iov, count);
     depth--;
 }
 
-void __wrap_ferry_send_owned(ferry_conn *conn, void *data, size_t len, void (*release)(void *data))
+void inside_ferry_send_owned(ferry_conn *conn, void *data, size_t len, void (*release)(void *data))
 {
     depth++;
-    __real_ferry_send_owned(conn, data, len, release);
+    ferry_send_owned(conn, data, len, release);
     depth--;
 }
 
-void __wrap_ferry_send_blob(ferry_conn *conn, ferry_blob *blob)
+void inside_ferry_send_blob(ferry_conn *conn, ferry_blob *blob)
 {
     depth++;
-    __real_ferry_send_blob(conn, blob);
+    ferry_send_blob(conn, blob);
     depth--;
 }
 
-void __wrap_ferry_send_file(ferry_conn *conn, ferry_file *file, uint64_t offset, uint64_t len)
+void inside_ferry_send_file(ferry_conn *conn, ferry_file *file, uint64_t offset, uint64_t len)
 {
     depth++;
-    __real_ferry_send_file(conn, file, offset, len);
+    ferry_send_file(conn, file, offset, len);
     depth--;
 }
 
-ferry_transfer *__wrap_ferry_send_file_as(ferry_conn *conn, ferry_file *file, uint64_t offset, uint64_t len,
+ferry_transfer *inside_ferry_send_file_as(ferry_conn *conn, ferry_file *file, uint64_t offset, uint64_t len,
                                           const ferry_transfer_options *options)
 {
     depth++;
-    ferry_transfer *transfer = __real_ferry_send_file_as(conn, file, offset, len, options);
+    ferry_transfer *transfer = ferry_send_file_as(conn, file, offset, len, options);
     depth--;
     return transfer;
 }
 
-void __wrap_ferry_transfer_cancel(ferry_transfer *transfer)
+void inside_ferry_transfer_cancel(ferry_transfer *transfer)
 {
     depth++;
-    __real_ferry_transfer_cancel(transfer);
+    ferry_transfer_cancel(transfer);
     depth--;
 }
 
-void __wrap_ferry_shutdown(ferry_conn *conn)
+void inside_ferry_shutdown(ferry_conn *conn)
 {
     depth++;
-    __real_ferry_shutdown(conn);
+    ferry_shutdown(conn);
     depth--;
 }
 
-void __wrap_ferry_close(ferry_conn *conn)
+void inside_ferry_close(ferry_conn *conn)
 {
     depth++;
-    __real_ferry_close(conn);
+    ferry_close(conn);
     depth--;
 }
 
-void __wrap_ferry_abort(ferry_conn *conn)
+void inside_ferry_abort(ferry_conn *conn)
 {
     depth++;
-    __real_ferry_abort(conn);
+    ferry_abort(conn);
     depth--;
 }
 
-void __wrap_ferry_conn_pause(ferry_conn *conn)
+void inside_ferry_conn_pause(ferry_conn *conn)
 {
     depth++;
-    __real_ferry_conn_pause(conn);
+    ferry_conn_pause(conn);
     depth--;
 }
 
-void __wrap_ferry_conn_resume(ferry_conn *conn)
+void inside_ferry_conn_resume(ferry_conn *conn)
 {
     depth++;
-    __real_ferry_conn_resume(conn);
+    ferry_conn_resume(conn);
     depth--;
 }
 
-void __wrap_ferry_post(ferry_loop *loop, void (*fn)(void *), void *arg)
+void inside_ferry_post(ferry_loop *loop, void (*fn)(void *), void *arg)
 {
     depth++;
-    __real_ferry_post(loop, fn, arg);
+    ferry_post(loop, fn, arg);
     depth--;
 }
 
-ferry_timer *__wrap_ferry_after(ferry_loop *loop, uint64_t ms, void (*fn)(void *), void *arg)
+ferry_timer *inside_ferry_after(ferry_loop *loop, uint64_t ms, void (*fn)(void *), void *arg)
 {
     depth++;
-    ferry_timer *timer = __real_ferry_after(loop, ms, fn, arg);
-    depth--;
-    return timer;
-}
-
-ferry_timer *__wrap_ferry_every(ferry_loop *loop, uint64_t ms, void (*fn)(void *), void *arg)
-{
-    depth++;
-    ferry_timer *timer = __real_ferry_every(loop, ms, fn, arg);
+    ferry_timer *timer = ferry_after(loop, ms, fn, arg);
     depth--;
     return timer;
 }
 
-int __wrap_ferry_connect(ferry_loop *loop, const char *address, const ferry_service *service,
+ferry_timer *inside_ferry_every(ferry_loop *loop, uint64_t ms, void (*fn)(void *), void *arg)
+{
+    depth++;
+    ferry_timer *timer = ferry_every(loop, ms, fn, arg);
+    depth--;
+    return timer;
+}
+
+int inside_ferry_connect(ferry_loop *loop, const char *address, const ferry_service *service,
                          const ferry_connect_options *options)
 {
     depth++;
-    int result = __real_ferry_connect(loop, address, service, options);
+    int result = ferry_connect(loop, address, service, options);
     depth--;
     return result;
 }
 
-ferry_listener *__wrap_ferry_listen(ferry_pool *pool, const char *address, const ferry_service *service)
+ferry_listener *inside_ferry_listen(ferry_pool *pool, const char *address, const ferry_service *service)
 {
     depth++;
-    ferry_listener *listener = __real_ferry_listen(pool, address, service);
+    ferry_listener *listener = ferry_listen(pool, address, service);
     depth--;
     return listener;
 }
 
-void __wrap_ferry_listener_close(ferry_listener *listener)
+void inside_ferry_listener_close(ferry_listener *listener)
 {
     depth++;
-    __real_ferry_listener_close(listener);
+    ferry_listener_close(listener);
     depth--;
 }
 
-void __wrap_ferry_pool_stop(ferry_pool *pool)
+void inside_ferry_pool_stop(ferry_pool *pool)
 {
     depth++;
-    __real_ferry_pool_stop(pool);
+    ferry_pool_stop(pool);
     depth--;
 }
-/* NOLINTEND(bugprone-reserved-identifier) */

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Peers that are gone without a word: a reset with bytes pending, while paused, and the end of a whole process.
+ */
+#include "case.h"
+#include "host.h"
+#include "pattern.h"
+#include "peer.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PENDING = 8 * 1024 * 1024 };
+
+static const ferry_service plain = {.high_water = 0};
+static const struct peer_options tiny = {.receive_buffer = PEER_TINY_WINDOW};
+
+static void fill(ferry_conn *conn)
+{
+    char *data = pattern_new(1, PENDING);
+    ferry_send(conn, data, PENDING);
+    free(data);
+}
+
+static void with_bytes_pending(void)
+{
+    struct host host;
+    ferry_stats stats;
+    host_start(&host, &plain);
+    for (size_t i = 0; i < 10; i++) {
+        int fd = peer_connect_with(host.address, &tiny);
+        ferry_conn *conn = watch_conn(&host.watch, i);
+        fill(conn);
+        peer_reset(fd);
+        assert_reason(watch_reason(&host.watch, i, &stats), -ECONNRESET);
+        assert_int_equal(stats.verdict, FERRY_VERDICT_RESET);
+        assert_int_equal(stats.queued, PENDING);
+        assert_true(stats.unsent > 0);
+        assert_int_equal(ferry_conn_pending(conn), 0);
+    }
+    host_stop(&host);
+}
+
+static size_t pause_it(ferry_conn *conn, const void *data, size_t len, void *arg)
+{
+    (void)data;
+    (void)len;
+    ferry_conn_pause(conn);
+    count_add(arg, 1);
+    return 0;
+}
+
+static void told_while_paused(void)
+{
+    struct host host;
+    struct count paused = {0};
+    const ferry_service service = {.arg = &paused, .on_data = pause_it};
+    host_start(&host, &service);
+    for (size_t i = 0; i < 10; i++) {
+        case_row("connection %zu", i);
+        int fd = peer_connect(host.address);
+        peer_write(fd, "some", 4);
+        count_wait(&paused, i + 1);
+        if (i % 2 == 1)
+            peer_write(fd, "unread", 6);
+        host_settle(&host);
+        peer_reset(fd);
+        assert_reason(watch_reason(&host.watch, i, NULL), -ECONNRESET);
+    }
+    host_stop(&host);
+}
+
+static void told_while_paused_by_another_thread(void)
+{
+    struct host host;
+    host_start(&host, &plain);
+    int fd = peer_connect(host.address);
+    ferry_conn_pause(watch_conn(&host.watch, 0));
+    host_settle(&host);
+    peer_reset(fd);
+    assert_reason(watch_reason(&host.watch, 0, NULL), -ECONNRESET);
+    host_stop(&host);
+}
+
+/* A process of its own, that connects and is killed. It may only make calls that are safe after fork(2). */
+static pid_t start_process(struct host *host, size_t index)
+{
+    int fd = peer_socket(host->address, &tiny);
+    assert_int_equal(peer_join(fd, host->address), 0);
+    count_wait(&host->watch.opened, index + 1);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)pause();
+        _exit(0);
+    }
+    peer_close(fd); /* the child has it now */
+    return child;
+}
+
+static void a_killed_process(void)
+{
+    struct host host;
+    ferry_stats stats;
+    host_start(&host, &plain);
+    for (size_t i = 0; i < 2; i++) {
+        case_row("%s", i > 0 ? "with bytes pending" : "idle");
+        pid_t child = start_process(&host, i);
+        if (i > 0)
+            fill(watch_conn(&host.watch, i));
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        assert_reason(watch_reason(&host.watch, i, &stats), i > 0 ? -ECONNRESET : 0);
+        assert_int_equal(stats.unsent > 0, i > 0);
+    }
+    host_stop(&host);
+}
+
+/* Many resets at random moments of a busy exchange. */
+static size_t echo(ferry_conn *conn, const void *data, size_t len, void *arg)
+{
+    (void)arg;
+    ferry_send(conn, data, len);
+    return len;
+}
+
+static void at_any_moment(void)
+{
+    static const ferry_service service = {.on_data = echo};
+    struct host host;
+    uint64_t series = 3;
+    char buffer[30000];
+    host_start(&host, &service);
+    size_t rounds = scale(500);
+    for (size_t i = 0; i < rounds; i++) {
+        struct pattern pattern = {.seed = i};
+        int fd = peer_connect(host.address);
+        peer_write_pattern(fd, &pattern, random_below(&series, 200000));
+        (void)recv(fd, buffer, random_below(&series, sizeof buffer), MSG_DONTWAIT);
+        peer_reset(fd);
+    }
+    count_wait(&host.watch.closed, rounds);
+    host_stop(&host);
+}
+
+const struct test_case test_cases[] = {
+    {"with_bytes_pending", with_bytes_pending},
+    {"told_while_paused", told_while_paused},
+    {"told_while_paused_by_another_thread", told_while_paused_by_another_thread},
+    {"a_killed_process", a_killed_process},
+    {"at_any_moment", at_any_moment},
+    {NULL, NULL},
+};
