@@ -51,7 +51,7 @@ class Usage(Case):
         (["serve", "--bad", "f"], "--bad"),
         (["serve", "-x", "f"], "-x"),
         (["serve", "f", "g"], "g: one argument too many"),
-        (["serve", "--mode", "f"], "FILE"),
+        (["serve", "--mode", "f"], "'f' is not one of"),
         (["serve", "f", "--mode"], "--mode: needs a value"),
         (["serve", "--mode", "magic", "f"], "magic"),
         (["serve", "--mode=", "f"], "--mode"),

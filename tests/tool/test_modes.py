@@ -126,7 +126,7 @@ class OtherClients(Case):
         "socat -u TCP:{host}:{port} -",
         "socat TCP:{host}:{port} - </dev/null",
         "exec 3<>/dev/tcp/{host}/{port}; cat <&3",
-        "curl --silent --http0.9 --max-time 50 telnet://{host}:{port} </dev/null",
+        "curl --silent --http0.9 http://{host}:{port}/",
     )
 
     def test_rows(self):

@@ -15,8 +15,9 @@ def long_options(text):
 
 
 def page(name):
-    """A page as plain text, near enough: mdoc writes --name as `Fl Fl name`, and -x as `Fl x`."""
-    source = (PAGES / name).read_text()
+    """What a page explains, near enough as plain text: mdoc writes --name as `Fl Fl name`, and -x as `Fl x`."""
+    lines = (PAGES / name).read_text().splitlines(keepends=True)
+    source = "".join(line for line in lines if line.startswith(".It "))
     return re.sub(r"\bFl ([a-zA-Z])\b", r"-\1", source.replace("Fl Fl ", "--"))
 
 

@@ -16,6 +16,9 @@
 /* How long a slow reader rests at a time, and the most that the library may have read ahead of it meanwhile. */
 enum { REST_MS = 50, READ_AHEAD = 1024 * 1024 };
 
+/* A server that is just starting, or whose backlog is full for the moment, is asked again for about half a second. */
+enum { ATTEMPTS = 6, BACKOFF_MS = 20 };
+
 uint64_t now_ns(void)
 {
     struct timespec now;
@@ -197,6 +200,7 @@ int download_start(struct download *download, ferry_loop *loop)
         .max_input = READ_AHEAD,
         .idle_timeout_ms = idle_ms < UINT32_MAX ? (unsigned)idle_ms : UINT32_MAX,
     };
-    const ferry_connect_options once = {.timeout_ms = options->timeout_ms, .attempts = 1};
-    return ferry_connect(loop, download->get->address, &service, &once);
+    const ferry_connect_options patience = {
+        .timeout_ms = options->timeout_ms, .attempts = ATTEMPTS, .backoff_ms = BACKOFF_MS};
+    return ferry_connect(loop, download->get->address, &service, &patience);
 }

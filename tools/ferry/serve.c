@@ -75,27 +75,18 @@ static int announce(const struct server *server)
 
 static int run_pool(struct server *server)
 {
-    pthread_t watcher;
-    int error = watch_begin(server, &watcher);
-    if (error != 0)
-        return complain_of_pool("serve", error);
     int status = announce(server);
-    if (status == STATUS_DONE) {
-        error = ferry_pool_run(server->pool);
-        if (error != 0)
-            status = complain_of_pool("serve", -error);
-    }
-    watch_end(watcher);
-    return status;
+    int error = status == STATUS_DONE ? ferry_pool_run(server->pool) : 0;
+    return error == 0 ? status : complain_of_pool("serve", -error);
 }
 
 static int serve(struct server *server)
 {
-    /* The grace time is kept by serve_stop.c, from the signal on; the pool's own begins later, and so ends later. */
     const ferry_pool_options pool_options = {
         .threads = server->options.threads,
         .backend = server->options.backend,
-        .grace_ms = server->options.grace_ms + 1,
+        .handle_signals = true,
+        .grace_ms = server->options.grace_ms > 0 ? server->options.grace_ms : 1,
     };
     server->pool = ferry_pool_new(&pool_options);
     if (server->pool == NULL)
@@ -116,7 +107,6 @@ static int run(int argc, char **argv)
 {
     struct server server = {
         .options = {.mode = mode_find("zerocopy"), .listen = "127.0.0.1:8888", .grace_ms = 10000},
-        .in_flight = 1,
     };
     (void)argc;
     int status = options_parse(&syntax, argv, &server.options, &server.path);

@@ -5,7 +5,6 @@
  *     serve.c         the command line, the pool, the listener
  *     serve_mode.c    the modes: where the bytes come from and how a piece of them is sent
  *     serve_stream.c  one connection's way through the file: piece after piece, at a rate
- *     serve_stop.c    signals: finish what is in flight, cut what is left after the grace time
  *
  * A mode knows nothing of callbacks, and a stream nothing of files: another style of driving connections would be
  * another serve_stream.c over the same modes.
@@ -14,7 +13,6 @@
 #define FERRY_TOOL_SERVE_H
 
 #include "tool.h"
-#include <pthread.h>
 #include <stdatomic.h>
 
 struct mode;
@@ -36,10 +34,7 @@ struct server {
     ferry_listener *listener;
     ferry_file *file; /* the one all connections share, in the modes that have one */
     ferry_blob *blob; /* the same of the whole file in memory */
-    /* Streams not yet wholly in the kernel, plus one for the server itself until it is told to stop.
-     * Who takes the last one away stops the pool. */
-    atomic_uint in_flight;
-    atomic_uint cut; /* streams that the end of the grace time, or a second signal, cut off */
+    atomic_uint cut;  /* streams that the end of the grace time, or a second signal, cut off */
 };
 
 /* One connection's way through the file. It is the connection's context; its loop alone touches it. */
@@ -50,8 +45,7 @@ struct stream {
     uint64_t size;
     uint64_t at;       /* bytes handed to the connection so far */
     uint64_t credit;   /* thousandths of a byte that the rate allows now */
-    ferry_timer *beat; /* adds to the credit; NULL without a rate */
-    bool in_flight;    /* counted in server->in_flight */
+    ferry_timer *beat; /* adds to the credit; NULL without a rate, and when all is sent */
     char peer[128];
 };
 
@@ -69,14 +63,5 @@ const struct mode *mode_find(const char *name);
 
 /* The callbacks of all connections; `arg` is the server. */
 ferry_service stream_service(struct server *server);
-
-/* Counts a stream in, and out again. Counting in fails when the server has stopped already. Thread: any. */
-bool flight_enter(struct server *server);
-void flight_leave(struct server *server);
-
-/* Catches SIGINT and SIGTERM on a thread of its own from now on; call it before other threads start.
- * watch_end() ends that thread. Returns 0 or an errno. */
-int watch_begin(struct server *server, pthread_t *thread);
-void watch_end(pthread_t thread);
 
 #endif

@@ -15,19 +15,9 @@
 
 enum { BEAT_MS = 50, KEEPALIVE_S = 60 };
 
-static void land(struct stream *stream)
-{
-    if (!stream->in_flight)
-        return;
-    stream->in_flight = false;
-    ferry_timer_cancel(stream->beat);
-    stream->beat = NULL;
-    flight_leave(stream->server);
-}
-
 static void give_up(struct stream *stream, int error)
 {
-    if (error != 0)
+    if (ferry_conn_error(stream->conn) == 0) /* else the client was faster, and on_close tells */
         complain("serve", "%s: %s: %s", stream->peer, stream->server->path, ferry_strerror(error));
     ferry_abort(stream->conn);
 }
@@ -47,6 +37,20 @@ static uint64_t allowance(const struct stream *stream)
     return left < most ? left : most;
 }
 
+static void stop_beat(struct stream *stream)
+{
+    ferry_timer_cancel(stream->beat);
+    stream->beat = NULL;
+}
+
+/* All is queued: it will go out by itself, also when the pool is stopping. */
+static void finish(struct stream *stream)
+{
+    ferry_shutdown(stream->conn);
+    ferry_conn_set_busy(stream->conn, false);
+    stop_beat(stream);
+}
+
 /* Sends the next piece, if it is time for one. */
 static void advance(struct stream *stream)
 {
@@ -62,7 +66,7 @@ static void advance(struct stream *stream)
     if (paced(stream))
         stream->credit -= 1000 * (stream->at - before);
     if (stream->at == stream->size)
-        ferry_shutdown(stream->conn);
+        finish(stream);
 }
 
 /* The credit of a peer that does not keep up stays at two beats' worth: it will not catch up by a burst. */
@@ -76,22 +80,26 @@ static void beat(void *arg)
     advance(stream);
 }
 
+/* Between two pieces of a paced stream nothing is queued. That is not its end: it is busy. */
+static int start_beat(struct stream *stream)
+{
+    ferry_conn_set_busy(stream->conn, true);
+    stream->beat = ferry_every(ferry_conn_loop(stream->conn), BEAT_MS, beat, stream);
+    return stream->beat != NULL ? 0 : -ENOMEM;
+}
+
 static int start(struct stream *stream)
 {
     int error = stream->server->options.mode->begin(stream);
     if (error != 0)
         return error;
-    if (stream->size == 0) {
-        ferry_shutdown(stream->conn);
-        land(stream);
-        return 0;
-    }
-    if (paced(stream)) {
-        stream->beat = ferry_every(ferry_conn_loop(stream->conn), BEAT_MS, beat, stream);
-        return stream->beat != NULL ? 0 : -ENOMEM;
-    }
-    advance(stream);
-    return 0;
+    if (stream->size == 0)
+        finish(stream);
+    else if (paced(stream))
+        error = start_beat(stream);
+    else
+        advance(stream);
+    return error;
 }
 
 static void free_stream(void *context)
@@ -115,20 +123,15 @@ static void on_open(ferry_conn *conn, void *arg)
     ferry_conn_set_context(conn, stream, free_stream);
     if (ferry_conn_peer(conn, stream->peer, sizeof stream->peer) <= 0)
         snprintf(stream->peer, sizeof stream->peer, "a client");
-    stream->in_flight = flight_enter(server);
-    int error = stream->in_flight ? start(stream) : 0;
-    if (error != 0 || !stream->in_flight)
+    int error = start(stream);
+    if (error != 0)
         give_up(stream, error);
 }
 
 static void on_drain(ferry_conn *conn, void *arg)
 {
-    struct stream *stream = ferry_conn_context(conn);
     (void)arg;
-    if (stream->at == stream->size)
-        land(stream);
-    else
-        advance(stream);
+    advance(ferry_conn_context(conn));
 }
 
 /* A client may say at once that it will send nothing (nc -N): that does not end what it is to get. */
@@ -160,7 +163,7 @@ static void on_close(ferry_conn *conn, int reason, void *arg)
         atomic_fetch_add(&server->cut, 1);
     if (!server->options.quiet)
         report(stream, &stats, reason);
-    land(stream);
+    stop_beat(stream);
 }
 
 ferry_service stream_service(struct server *server)
