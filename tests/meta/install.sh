@@ -16,7 +16,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 expect() {
-    said=$("$@")
+    said=$("$@" | head -n 1)
     [ "$said" = "ferry $version" ] || {
         echo "install.sh: $* said '$said', not 'ferry $version'" >&2
         exit 1
