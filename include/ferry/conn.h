@@ -96,15 +96,15 @@ typedef enum ferry_verdict {
 } ferry_verdict;
 
 typedef struct ferry_stats {
-    uint64_t received;      /* bytes read from the peer */
-    uint64_t queued;        /* bytes accepted by the send calls */
-    uint64_t written;       /* of these, bytes handed to the kernel */
-    uint64_t unsent;        /* of these, bytes not yet handed to the kernel; after the close: lost */
-    uint64_t dropped;       /* bytes refused by the send calls */
-    uint64_t drops;         /* send calls refused */
-    int drop_reason;        /* why the last one was: -ESHUTDOWN (after a shutdown), -ENOTCONN (after the close),
+    uint64_t received;     /* bytes read from the peer */
+    uint64_t queued;       /* bytes accepted by the send calls */
+    uint64_t written;      /* of these, bytes handed to the kernel */
+    uint64_t unsent;       /* of these, bytes not yet handed to the kernel; after the close: lost */
+    uint64_t dropped;      /* bytes refused by the send calls */
+    uint64_t drops;        /* send calls refused */
+    int drop_reason;       /* why the last one was: -ESHUTDOWN (after a shutdown), -ENOTCONN (after the close),
                                -ENOBUFS (over a limit), -ECANCELED (a transfer given up); 0 = none was */
-    uint64_t acknowledged;  /* bytes the peer's TCP has acknowledged; Unix sockets: that the peer has read */
+    uint64_t acknowledged; /* bytes the peer's TCP has acknowledged; Unix sockets: that the peer has read */
     ferry_verdict verdict;
 } ferry_stats;
 

@@ -43,7 +43,7 @@ FERRY_API ferry_file *ferry_file_open(const char *path);
 FERRY_API ferry_file *ferry_file_from_fd(int fd);
 
 FERRY_API ferry_file *ferry_file_ref(ferry_file *file);
-FERRY_API void ferry_file_unref(ferry_file *file); /* NULL is allowed */
+FERRY_API void ferry_file_unref(ferry_file *file);          /* NULL is allowed */
 FERRY_API uint64_t ferry_file_size(const ferry_file *file); /* when it was opened */
 FERRY_API int ferry_file_fd(const ferry_file *file);        /* for pread(2); the file keeps it */
 
@@ -53,7 +53,7 @@ FERRY_API int ferry_file_fd(const ferry_file *file);        /* for pread(2); the
 /* How a file's way out is watched and paced. All callbacks run on the connection's loop, outside of any call to ferry. */
 typedef struct ferry_transfer_options {
     uint64_t rate; /* at most so many bytes a second; 0 = as fast as it goes */
-    void (*on_progress)(ferry_conn *conn, uint64_t sent, void *arg); /* now and then, at most once a turn */
+    void (*on_progress)(ferry_conn *conn, uint64_t sent, void *arg);          /* now and then, at most once a turn */
     void (*on_done)(ferry_conn *conn, uint64_t sent, int verdict, void *arg); /* exactly once: 0 = all `sent` bytes are
                         in the kernel; -ENODATA = the file was too short; else the reason the connection closed with */
     void *arg;

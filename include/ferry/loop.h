@@ -99,14 +99,14 @@ FERRY_API ferry_loop *ferry_loop_current(void);
 FERRY_API uint64_t ferry_loop_now(const ferry_loop *loop);
 
 typedef struct ferry_loop_counters {
-    uint64_t turns;    /* times the loop looked for events */
-    uint64_t events;   /* readiness events handled */
-    uint64_t wakeups;  /* times another thread had to wake it */
-    uint64_t posts;    /* functions posted, ferry's own included */
-    uint64_t timers;   /* timers that fired */
-    uint64_t cold;     /* file ranges that were not in memory and were read ahead on a worker */
-    uint64_t dropped;  /* sends on connections that were closed or over their limit */
-    unsigned conns;    /* connections open now */
+    uint64_t turns;   /* times the loop looked for events */
+    uint64_t events;  /* readiness events handled */
+    uint64_t wakeups; /* times another thread had to wake it */
+    uint64_t posts;   /* functions posted, ferry's own included */
+    uint64_t timers;  /* timers that fired */
+    uint64_t cold;    /* file ranges that were not in memory and were read ahead on a worker */
+    uint64_t dropped; /* sends on connections that were closed or over their limit */
+    unsigned conns;   /* connections open now */
 } ferry_loop_counters;
 
 /* Fills in the loop's counters. Thread: loop, or any while the pool does not run. */

@@ -56,19 +56,19 @@ typedef struct ferry_service {
      * failed. */
     void (*on_close)(ferry_conn *conn, int reason, void *arg);
 
-    size_t high_water;         /* bytes; 0 = 1 MiB */
-    size_t low_water;          /* bytes; 0 = half of high_water */
-    size_t max_pending;        /* bytes of memory queued, files not counted; 0 = no limit */
-    size_t max_input;          /* unconsumed bytes kept before -EMSGSIZE; 0 = 1 MiB */
-    unsigned idle_timeout_ms;  /* no byte either way for so long: -ETIMEDOUT; 0 = off */
-    unsigned linger_ms;        /* how long ferry_close() waits for a peer that makes no progress; 0 = 5000 */
-    uint64_t min_send_rate;    /* bytes/s the peer must acknowledge while bytes are pending, over some seconds; 0 = off */
-    unsigned max_conns;        /* open at once on this listener; more are accepted and closed, counted; 0 = no limit */
+    size_t high_water;        /* bytes; 0 = 1 MiB */
+    size_t low_water;         /* bytes; 0 = half of high_water */
+    size_t max_pending;       /* bytes of memory queued, files not counted; 0 = no limit */
+    size_t max_input;         /* unconsumed bytes kept before -EMSGSIZE; 0 = 1 MiB */
+    unsigned idle_timeout_ms; /* no byte either way for so long: -ETIMEDOUT; 0 = off */
+    unsigned linger_ms;       /* how long ferry_close() waits for a peer that makes no progress; 0 = 5000 */
+    uint64_t min_send_rate; /* bytes/s the peer must acknowledge while bytes are pending, over some seconds; 0 = off */
+    unsigned max_conns;     /* open at once on this listener; more are accepted and closed, counted; 0 = no limit */
     unsigned max_conns_per_peer; /* the same for one source address */
 
     /* The pair of on_high_water: once after each, when no more than low_water bytes are queued. */
     void (*on_low_water)(ferry_conn *conn, size_t pending, void *arg);
-    ferry_overflow overflow;     /* what max_pending does */
+    ferry_overflow overflow; /* what max_pending does */
     ferry_socket_options socket;
 } ferry_service;
 
@@ -87,8 +87,9 @@ FERRY_API void ferry_listener_close(ferry_listener *listener);
 typedef struct ferry_accept_stats {
     uint64_t accepted; /* connections opened */
     uint64_t refused;  /* closed at once, over max_conns or max_conns_per_peer */
-    uint64_t pauses;   /* times accepting paused: no descriptors, no memory (accept(2): EMFILE, ENFILE, ENOBUFS, ENOMEM) */
-    unsigned open;     /* open now */
+    uint64_t
+        pauses;    /* times accepting paused: no descriptors, no memory (accept(2): EMFILE, ENFILE, ENOBUFS, ENOMEM) */
+    unsigned open; /* open now */
 } ferry_accept_stats;
 
 /* Fills in the listener's counters. Thread: any. */

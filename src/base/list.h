@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* The object of type `type` whose `member` is at `pointer`. */
-#define FY_CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define FY_CONTAINER(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 struct fy_list {
     struct fy_list *next, *prev;

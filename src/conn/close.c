@@ -57,7 +57,8 @@ void fy_close_check(ferry_conn *c)
     if (fy_sys_unacked(c->source.fd) == 0)
         fy_conn_fail(c, 0);
     else
-        fy_close_begin(c); /* both directions are done but for the acknowledgement: that is waited for, but not for ever */
+        fy_close_begin(
+            c); /* both directions are done but for the acknowledgement: that is waited for, but not for ever */
 }
 
 void fy_close_linger(ferry_conn *c)

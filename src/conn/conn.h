@@ -64,10 +64,10 @@ enum {
     FY_DUE_HIGH = 1 << 3,
     FY_DUE_LOW = 1 << 4,
     FY_DUE_DRAIN = 1 << 5,
-    FY_DUE_READ = 1 << 6,   /* paused or resumed */
-    FY_DUE_CLOSE = 1 << 7,  /* ferry_close() was called */
-    FY_DUE_FIN = 1 << 8,    /* our FIN is out */
-    FY_DUE_END = 1 << 9,    /* dead: close it */
+    FY_DUE_READ = 1 << 6,  /* paused or resumed */
+    FY_DUE_CLOSE = 1 << 7, /* ferry_close() was called */
+    FY_DUE_FIN = 1 << 8,   /* our FIN is out */
+    FY_DUE_END = 1 << 9,   /* dead: close it */
     FY_DUE_ALWAYS = FY_DUE_WRITE | FY_DUE_SPENT | FY_DUE_PROGRESS | FY_DUE_READ | FY_DUE_CLOSE | FY_DUE_FIN | FY_DUE_END
 };
 
@@ -82,26 +82,26 @@ enum fy_role {
 struct fy_outbox {
     pthread_mutex_t lock;
     struct fy_segment *first, *last;
-    struct fy_segment *spent; /* left or dropped, to be let go of by the loop; last in, first out */
+    struct fy_segment *spent;             /* left or dropped, to be let go of by the loop; last in, first out */
     atomic_uint_fast64_t queued, written; /* bytes; stored under the lock, loaded anywhere */
     size_t memory;                        /* bytes of it that occupy memory of ours */
     uint64_t dropped;                     /* bytes refused */
     uint64_t last_write;                  /* nanoseconds of fy_now_ns(), about */
     unsigned drops;                       /* calls refused */
     int drop_reason;
-    unsigned short due;     /* FY_DUE_* */
-    unsigned char role;     /* enum fy_role */
-    bool posted : 1;        /* the connection's task is on its way */
-    bool retry : 1;         /* the kernel had room again while somebody was writing */
-    bool ended : 1;         /* nothing more may be queued: a FIN stands behind the queue */
+    unsigned short due; /* FY_DUE_* */
+    unsigned char role; /* enum fy_role */
+    bool posted : 1;    /* the connection's task is on its way */
+    bool retry : 1;     /* the kernel had room again while somebody was writing */
+    bool ended : 1;     /* nothing more may be queued: a FIN stands behind the queue */
     bool fin_sent : 1;
-    bool dead : 1;          /* the queue is dropped; error says why */
-    bool above : 1;         /* above high_water, or below again and not told yet */
-    bool undrained : 1;     /* something was queued since the last on_drain */
+    bool dead : 1;      /* the queue is dropped; error says why */
+    bool above : 1;     /* above high_water, or below again and not told yet */
+    bool undrained : 1; /* something was queued since the last on_drain */
     bool paused : 1;
-    bool resumed : 1;       /* left-over input is to be delivered again */
+    bool resumed : 1; /* left-over input is to be delivered again */
     bool close_asked : 1;
-    bool closed;            /* the loop has let go of the connection; set by the loop, which may read it without the lock */
+    bool closed; /* the loop has let go of the connection; set by the loop, which may read it without the lock */
 };
 
 struct ferry_conn {
@@ -119,16 +119,16 @@ struct ferry_conn {
     struct fy_timer timer;
     struct fy_buffer *input; /* bytes the observer left unconsumed */
     atomic_uint_fast64_t received;
-    atomic_uint_fast64_t acked;      /* bytes the peer has acknowledged, when last asked */
-    atomic_uint_fast64_t active;     /* when bytes last moved */
-    uint64_t rate_since, rate_mark;  /* the window of min_rate: its start, and `acked` at it */
+    atomic_uint_fast64_t acked;         /* bytes the peer has acknowledged, when last asked */
+    atomic_uint_fast64_t active;        /* when bytes last moved */
+    uint64_t rate_since, rate_mark;     /* the window of min_rate: its start, and `acked` at it */
     uint64_t linger_since, linger_mark; /* the same for linger_ms */
-    bool entered;   /* inside an event or callback of it: what becomes due is settled when that returns */
+    bool entered; /* inside an event or callback of it: what becomes due is settled when that returns */
     bool opened;
-    bool eof;       /* the peer's FIN has been read */
-    bool fin_out;   /* our FIN is out: the loop's copy of out.fin_sent */
+    bool eof;     /* the peer's FIN has been read */
+    bool fin_out; /* our FIN is out: the loop's copy of out.fin_sent */
     bool closing;
-    bool busy;      /* ferry_conn_set_busy() */
+    bool busy;             /* ferry_conn_set_busy() */
     unsigned char verdict; /* ferry_verdict */
 
     void *_Atomic context;
@@ -147,7 +147,8 @@ ferry_conn *fy_conn_new(ferry_loop *loop, const struct fy_driver *driver, void *
 
 /* The loop takes it on. From here on it ends with the observer's close... */
 void fy_conn_attach(ferry_conn *conn);
-void fy_conn_detach(ferry_conn *conn); /* ...unless nobody has heard of it: frees it, and leaves the socket to the caller */
+void fy_conn_detach(
+    ferry_conn *conn); /* ...unless nobody has heard of it: frees it, and leaves the socket to the caller */
 
 /* Gives it its socket, watches that if it is not watched yet, and calls open. -errno: nothing has changed. */
 int fy_conn_open(ferry_conn *conn, int fd);
@@ -169,8 +170,8 @@ void fy_conn_bury(struct fy_list *dead);
 /* close.c: the orderly end. */
 void fy_close_begin(ferry_conn *conn);
 void fy_close_fin_sent(ferry_conn *conn);
-void fy_close_check(ferry_conn *conn); /* ends it when both directions are done and acknowledged */
-void fy_close_linger(ferry_conn *conn); /* linger_ms may have passed */
+void fy_close_check(ferry_conn *conn);     /* ends it when both directions are done and acknowledged */
+void fy_close_linger(ferry_conn *conn);    /* linger_ms may have passed */
 uint64_t fy_close_acked(ferry_conn *conn); /* asks the kernel */
 
 /* input.c */
@@ -186,12 +187,12 @@ void fy_outbox_init(struct fy_outbox *out);
 void fy_outbox_send(ferry_conn *conn, const struct iovec *iov, int count, size_t len);
 int fy_outbox_put(ferry_conn *conn, struct fy_segment *segment);      /* -errno: refused; still the caller's */
 void fy_outbox_discard(ferry_conn *conn, struct fy_segment *segment); /* lets go of a refused one */
-void fy_outbox_end(ferry_conn *conn, bool close);                 /* shutdown, or close */
-void fy_outbox_write(ferry_conn *conn);                           /* loop: it is due */
-void fy_outbox_writable(ferry_conn *conn);                        /* loop: what it was blocked by is over */
-void fy_outbox_let_go(ferry_conn *conn);                          /* loop: of the spent */
-void fy_outbox_purge(ferry_conn *conn);                           /* lock held: drops the queue */
-bool fy_outbox_remove(ferry_conn *conn, struct fy_segment *segment); /* lock held: if it has not begun to leave */
+void fy_outbox_end(ferry_conn *conn, bool close);                     /* shutdown, or close */
+void fy_outbox_write(ferry_conn *conn);                               /* loop: it is due */
+void fy_outbox_writable(ferry_conn *conn);                            /* loop: what it was blocked by is over */
+void fy_outbox_let_go(ferry_conn *conn);                              /* loop: of the spent */
+void fy_outbox_purge(ferry_conn *conn);                               /* lock held: drops the queue */
+bool fy_outbox_remove(ferry_conn *conn, struct fy_segment *segment);  /* lock held: if it has not begun to leave */
 static inline uint64_t fy_outbox_pending(const struct fy_outbox *out)
 {
     uint64_t written = atomic_load_explicit(&out->written, memory_order_relaxed);

@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 enum {
-    WINDOW = 4 * 1024 * 1024,  /* bytes looked up, or read ahead, at a time */
-    SCRATCH = 256 * 1024,      /* bytes a worker reads at a time, to be thrown away */
+    WINDOW = 4 * 1024 * 1024, /* bytes looked up, or read ahead, at a time */
+    SCRATCH = 256 * 1024,     /* bytes a worker reads at a time, to be thrown away */
 };
 
 struct ferry_file {

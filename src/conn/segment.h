@@ -45,8 +45,8 @@ struct fy_segment {
         struct {
             ferry_file *file;
             uint64_t offset;
-            uint64_t warm_until;   /* known to be in memory up to this offset */
-            struct fy_cold *cold;  /* the read-ahead that is waited for, or NULL */
+            uint64_t warm_until;      /* known to be in memory up to this offset */
+            struct fy_cold *cold;     /* the read-ahead that is waited for, or NULL */
             ferry_transfer *transfer; /* or NULL */
         } file;
     };

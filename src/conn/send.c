@@ -47,8 +47,8 @@ static void unref_blob(void *blob)
 
 void ferry_send_blob(ferry_conn *conn, ferry_blob *blob)
 {
-    struct fy_segment *segment =
-        fy_segment_memory(ferry_blob_data(blob), ferry_blob_size(blob), unref_blob, ferry_blob_ref(blob));
+    struct fy_segment *segment = fy_segment_memory(ferry_blob_data(blob), ferry_blob_size(blob), unref_blob,
+                                                   ferry_blob_ref(blob));
     if (segment) {
         put(conn, segment);
         return;

@@ -13,8 +13,8 @@
 struct fy_segment;
 
 struct ferry_transfer {
-    atomic_uint refs; /* the user's handle, and the segment */
-    ferry_conn *conn; /* a reference */
+    atomic_uint refs;           /* the user's handle, and the segment */
+    ferry_conn *conn;           /* a reference */
     struct fy_segment *segment; /* NULL when it has left the queue; under the outbox's lock */
     ferry_transfer_options options;
     atomic_uint_fast64_t sent;

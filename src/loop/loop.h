@@ -27,8 +27,8 @@ struct fy_workers;
 struct ferry_loop {
     /* any thread */
     struct fy_mailbox mail;
-    atomic_bool asleep;      /* about to wait, or waiting: who sets it to false has to ring */
-    atomic_uint stops;       /* calls of ferry_pool_stop() so far */
+    atomic_bool asleep; /* about to wait, or waiting: who sets it to false has to ring */
+    atomic_uint stops;  /* calls of ferry_pool_stop() so far */
     atomic_uint_fast64_t wakeups, posts;
 
     /* set once, before the loop runs */
@@ -38,16 +38,16 @@ struct ferry_loop {
 
     /* the loop's thread */
     struct fy_poll *poll;
-    struct fy_source bell;   /* an eventfd; never read: each ring is an edge */
+    struct fy_source bell; /* an eventfd; never read: each ring is an edge */
     struct fy_timers timers;
-    uint64_t now;            /* fy_now_ns() at the start of this turn */
-    struct fy_list conns;    /* ferry_conn.link */
-    struct fy_list dead;     /* ferry_conn.link of those to let go when the turn is over */
+    uint64_t now;                       /* fy_now_ns() at the start of this turn */
+    struct fy_list conns;               /* ferry_conn.link */
+    struct fy_list dead;                /* ferry_conn.link of those to let go when the turn is over */
     void (*bury)(struct fy_list *dead); /* lets go of one of them */
-    bool stopping;           /* connections with nothing under way close */
-    void *spare[FY_SPARES];  /* warm blocks for whoever layers above; free(3) takes them */
+    bool stopping;                      /* connections with nothing under way close */
+    void *spare[FY_SPARES];             /* warm blocks for whoever layers above; free(3) takes them */
     unsigned spares;
-    uint64_t cut_at;         /* when the grace time of stopping is over */
+    uint64_t cut_at; /* when the grace time of stopping is over */
     ferry_loop_counters counters;
 };
 

@@ -14,7 +14,7 @@ struct fy_job {
     struct fy_job *next;
 };
 
-struct fy_workers *fy_workers_new(void); /* no thread is started before the first job; NULL = ENOMEM */
+struct fy_workers *fy_workers_new(void);          /* no thread is started before the first job; NULL = ENOMEM */
 void fy_workers_free(struct fy_workers *workers); /* waits for the jobs under way */
 
 /* Queues a job. When no thread can be started it is done at once, here: slow, but done. Any thread. */

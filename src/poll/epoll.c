@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 enum {
-    EVENTS = 256,         /* taken from the kernel at a time */
-    INPUT = 64 * 1024,    /* bytes; the buffer all sockets of the loop are read into */
-    READS_A_TURN = 4,     /* of full buffers from one socket, before others get a turn */
+    EVENTS = 256,      /* taken from the kernel at a time */
+    INPUT = 64 * 1024, /* bytes; the buffer all sockets of the loop are read into */
+    READS_A_TURN = 4,  /* of full buffers from one socket, before others get a turn */
     ACCEPTS_A_TURN = 64,
 };
 

@@ -26,11 +26,11 @@ struct dial {
     struct fy_job resolving;
     struct fy_timer timer; /* of an attempt that connects, or of the wait before the next */
     struct fy_sockaddr found[ADDRESSES];
-    int count;          /* of found, or -errno */
-    int next;           /* to try */
-    unsigned attempt;   /* under way, from 1 */
-    int error;          /* of the last try */
-    bool looking_up;    /* the worker still refers to this */
+    int count;        /* of found, or -errno */
+    int next;         /* to try */
+    unsigned attempt; /* under way, from 1 */
+    int error;        /* of the last try */
+    bool looking_up;  /* the worker still refers to this */
 };
 
 static void attempt(struct dial *d);

@@ -8,7 +8,8 @@
 
 #include <errno.h>
 
-static int format(const ferry_conn *conn, int (*ask)(int, struct sockaddr_storage *, socklen_t *), char *buf, size_t cap)
+static int format(const ferry_conn *conn, int (*ask)(int, struct sockaddr_storage *, socklen_t *), char *buf,
+                  size_t cap)
 {
     struct fy_sockaddr address = {0};
     if (!conn->opened || conn->source.fd < 0)

@@ -17,13 +17,13 @@ struct ferry_pool {
     ferry_loop *loops;
     struct fy_workers *workers;
     struct fy_budget budget;
-    pthread_mutex_t lock;      /* guards listeners; held shut while the threads are being started */
-    struct fy_list listeners;  /* ferry_listener.link */
-    atomic_bool listening;     /* loop 0 may still hand connections to the others */
+    pthread_mutex_t lock;     /* guards listeners; held shut while the threads are being started */
+    struct fy_list listeners; /* ferry_listener.link */
+    atomic_bool listening;    /* loop 0 may still hand connections to the others */
     atomic_bool running;
-    bool started, abandoned;   /* ferry_pool_run() was called; it could not start its threads */
-    atomic_uint cuts;          /* connections cut when the grace time was over */
-    unsigned long *threads;    /* of loops 1.. */
+    bool started, abandoned; /* ferry_pool_run() was called; it could not start its threads */
+    atomic_uint cuts;        /* connections cut when the grace time was over */
+    unsigned long *threads;  /* of loops 1.. */
 };
 
 /* listener.c */
