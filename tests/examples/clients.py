@@ -33,6 +33,15 @@ def connect(address, receive_buffer=None):
     return client
 
 
+def is_refused(address):
+    """Whether nobody listens there any more."""
+    try:
+        connect(address).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
 def read_all(client, step=1 << 16):
     """Everything up to FIN; a reset raises ConnectionResetError."""
     parts = []

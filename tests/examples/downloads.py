@@ -9,6 +9,7 @@ import tempfile
 
 import clients
 from example import Everywhere, Example
+from server import wait_until
 
 MIB = 1 << 20
 SIZES = (0, 1, 65_535, 65_536, 65_537, 131_072, 3 * MIB)
@@ -103,6 +104,7 @@ class Downloads(Everywhere):
         with self.serve(self.make_file(b"", size=64 * MIB)) as server, clients.connect(server.address) as client:
             clients.read_exactly(client, 1)
             server.terminate()
+            wait_until(lambda: clients.is_refused(server.address), "the listener closed")
             server.terminate()
             server.wait_end()
             with self.assertRaises(ConnectionResetError):

@@ -20,9 +20,9 @@ class SlowReaders(unittest.TestCase):
             file.truncate(size)
             with Server(name, file.name) as server:
                 readers = [clients.connect(server.address, receive_buffer=32 << 10) for _ in range(READERS)]
-                for _ in range(16):
+                for _ in range(64):
                     for reader in readers:
-                        clients.read_exactly(reader, 16 << 10)
+                        clients.read_exactly(reader, 64 << 10)
                 peak = server.peak_memory()
                 for reader in readers:
                     reader.close()
