@@ -105,7 +105,7 @@ typedef struct ferry_loop_counters {
     uint64_t posts;   /* functions posted, ferry's own included */
     uint64_t timers;  /* timers that fired */
     uint64_t cold;    /* file ranges that were not in memory and were read ahead on a worker */
-    uint64_t dropped; /* sends on connections that were closed or over their limit */
+    uint64_t dropped; /* sends refused: over a limit, after a shutdown, or in and after on_close on the loop's thread */
     unsigned conns;   /* connections open now */
 } ferry_loop_counters;
 

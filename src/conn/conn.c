@@ -141,7 +141,6 @@ static void end(ferry_conn *c)
     if (now) {
         c->out.closed = true;
         c->verdict = (unsigned char)judge(c, reason);
-        c->loop->counters.dropped += c->out.drops;
     }
     pthread_mutex_unlock(&c->out.lock);
     if (!now)
@@ -169,22 +168,29 @@ static void tell_progress(ferry_conn *c)
     pthread_mutex_lock(&c->out.lock);
     struct fy_segment *first = c->out.first;
     ferry_transfer *t = first && first->kind == FY_FILE ? first->file.transfer : NULL;
-    if (t)
+    if (t && !t->options.on_progress)
+        t = NULL; /* the one that got on has left, and this is the next */
+    bool now = t && fy_transfer_tells(t);
+    if (now)
         atomic_fetch_add(&t->refs, 1);
+    else if (t)
+        c->out.due |= FY_DUE_PROGRESS; /* told this turn already: next turn, then */
     pthread_mutex_unlock(&c->out.lock);
-    if (!t)
+    if (!now)
         return;
-    fy_transfer_progress(t);
+    t->options.on_progress(c, ferry_transfer_sent(t), t->options.arg);
     ferry_transfer_unref(t);
 }
 
+/* It may be over before it is told: then it never happened. */
 static void tell_high(ferry_conn *c)
 {
     pthread_mutex_lock(&c->out.lock);
     size_t memory = c->out.memory;
-    bool dead = c->out.dead;
+    bool high = memory > c->driver->high_water && !c->out.dead;
+    c->out.above = high;
     pthread_mutex_unlock(&c->out.lock);
-    if (!dead)
+    if (high)
         c->driver->observer->high(c, memory);
 }
 
@@ -226,8 +232,6 @@ static void settle(ferry_conn *c, unsigned due)
     }
     if (c->out.closed)
         return;
-    if (due & FY_DUE_PROGRESS)
-        tell_progress(c);
     if (due & FY_DUE_HIGH)
         tell_high(c);
     if (due & FY_DUE_LOW)
@@ -250,12 +254,16 @@ void fy_conn_enter(ferry_conn *c)
 void fy_conn_leave(ferry_conn *c)
 {
     uint64_t start = c->out.written;
+    unsigned seen = 0;
     for (int round = 0; round < ROUNDS && c->out.written - start < FY_TURN_BYTES; round++) {
         unsigned due = take_due(c);
         if (due == 0)
             break;
+        seen |= due;
         settle(c, due);
     }
+    if (seen & FY_DUE_PROGRESS)
+        tell_progress(c);
     c->entered = false;
     if (c->loop->stopping)
         fy_conn_retire(c);

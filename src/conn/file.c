@@ -38,7 +38,9 @@ struct fy_cold {
 static int check_regular(int fd, uint64_t *size)
 {
     struct stat st;
-    int error = fy_sys_stat(fd, &st);
+    int error = fy_sys_readable(fd);
+    if (error == 0)
+        error = fy_sys_stat(fd, &st);
     if (error < 0)
         return error;
     if (S_ISDIR(st.st_mode))

@@ -78,6 +78,16 @@ static bool over_limit(const ferry_conn *c, uint64_t bytes)
     return d->budget && atomic_load_explicit(&d->budget->used, memory_order_relaxed) + bytes > d->budget->limit;
 }
 
+/* The loop may be gone when the connection has closed, unless we are on it. */
+static void count_drop(ferry_conn *c, uint64_t len, int why)
+{
+    c->out.dropped += len;
+    c->out.drops++;
+    c->out.drop_reason = why;
+    if (!c->out.closed || fy_loop_here(c->loop))
+        atomic_fetch_add_explicit(&c->loop->dropped, 1, memory_order_relaxed);
+}
+
 /* Whether a message may enter, `memory` of its bytes being kept here: 0, or why not. A refusal is counted, and where that is
  * the policy it is the end of the connection. */
 static int admit(ferry_conn *c, uint64_t len, uint64_t memory)
@@ -89,9 +99,7 @@ static int admit(ferry_conn *c, uint64_t len, uint64_t memory)
         out->undrained = true;
         return 0;
     }
-    out->dropped += len;
-    out->drops++;
-    out->drop_reason = why;
+    count_drop(c, len, why);
     if (why == -ENOBUFS && !c->driver->drop_overflow)
         fy_conn_fail_locked(c, -ENOBUFS);
     return why;
@@ -102,7 +110,7 @@ static int admit(ferry_conn *c, uint64_t len, uint64_t memory)
 static void push(struct fy_outbox *out, struct fy_segment *segment)
 {
     segment->next = NULL;
-    if (out->first)
+    if (out->last)
         out->last->next = segment;
     else
         out->first = segment;
@@ -142,6 +150,8 @@ static void pop(ferry_conn *c)
 {
     struct fy_segment *segment = c->out.first;
     c->out.first = segment->next;
+    if (!c->out.first)
+        c->out.last = NULL;
     retire(c, segment);
 }
 
@@ -194,7 +204,7 @@ static struct fy_segment *new_chunk(ferry_conn *c, size_t least)
  * its bytes end. */
 static bool append(ferry_conn *c, const struct iovec *iov, int count, size_t len)
 {
-    struct fy_segment *last = c->out.first ? c->out.last : NULL;
+    struct fy_segment *last = c->out.last;
     if (!last || last->kind != FY_CHUNK || last->chunk.cap - last->chunk.tail < len) {
         last = new_chunk(c, len);
         if (!last)
@@ -272,33 +282,36 @@ static void progress(ferry_conn *c, uint64_t n)
     advance(c, n);
 }
 
+/* One system call, and what follows from it. Returns the role to give way to, or FY_WRITING to go on. */
+static enum fy_role step(ferry_conn *c, uint64_t *limit)
+{
+    struct fy_outbox *out = &c->out;
+    if (*limit == 0 || (out->first->kind == FY_FILE && !fy_loop_here(c->loop)))
+        return FY_CORKED;
+    bool full = false;
+    out->retry = false;
+    ssize_t n = write_front(c, *limit, &full);
+    if (n >= 0) {
+        progress(c, (uint64_t)n);
+        *limit -= (uint64_t)n < *limit ? (uint64_t)n : *limit;
+    } else if (n != -EAGAIN) {
+        fy_conn_fail_locked(c, n == -EPIPE ? -ECONNRESET : (int)n);
+    }
+    return full || n == -EAGAIN ? FY_BLOCKED : FY_WRITING;
+}
+
 /* Writes until the queue is empty, the kernel is full, or `limit` bytes have gone; returns the role that follows. */
 static enum fy_role drain(ferry_conn *c, struct fy_segment **own, uint64_t limit)
 {
     struct fy_outbox *out = &c->out;
-    enum fy_role next = FY_IDLE;
-    while (next == FY_IDLE && out->first && !out->dead) {
-        bool full = false;
-        ssize_t n = 0;
-        out->retry = false;
-        if (limit == 0 || (out->first->kind == FY_FILE && !fy_loop_here(c->loop)))
-            next = FY_CORKED;
-        else
-            n = write_front(c, limit, &full);
-        if (n >= 0) {
-            progress(c, (uint64_t)n);
-            limit -= (uint64_t)n < limit ? (uint64_t)n : limit;
-        } else if (n != -EAGAIN && !out->dead) {
-            fy_conn_fail_locked(c, n == -EPIPE ? -ECONNRESET : (int)n);
-        }
-        if (full || n == -EAGAIN)
-            next = FY_BLOCKED;
-        if (next != FY_IDLE && *own && (*own)->left > 0 && !out->dead)
+    while (out->first && !out->dead) {
+        enum fy_role next = step(c, &limit);
+        if (next != FY_WRITING && *own && (*own)->left > 0 && !out->dead)
             *own = keep(c, *own);
-        if (next == FY_BLOCKED && out->retry)
-            next = FY_IDLE;
+        if (next == FY_CORKED || (next == FY_BLOCKED && !out->retry))
+            return next;
     }
-    return next;
+    return FY_IDLE;
 }
 
 /* The caller has made itself the writer and holds the lock; it holds it again on return, and is the writer no more. `own`
@@ -485,9 +498,7 @@ bool fy_outbox_remove(ferry_conn *c, struct fy_segment *segment)
         out->first = segment->next;
     if (out->last == segment)
         out->last = before;
-    out->dropped += segment->left;
-    out->drops++;
-    out->drop_reason = segment->verdict;
+    count_drop(c, segment->left, segment->verdict);
     atomic_fetch_sub_explicit(&out->queued, segment->left, memory_order_relaxed);
     retire(c, segment);
     if (out->role == FY_BLOCKED && !before) { /* what it was blocked by may have been this one's rate or cold pages */

@@ -67,10 +67,12 @@ void fy_transfer_advance(ferry_transfer *t, uint64_t n)
         fy_conn_mark(t->conn, FY_DUE_PROGRESS);
 }
 
-void fy_transfer_progress(ferry_transfer *t)
+bool fy_transfer_tells(ferry_transfer *t)
 {
-    if (t->options.on_progress)
-        t->options.on_progress(t->conn, ferry_transfer_sent(t), t->options.arg);
+    uint64_t turn = t->conn->loop->counters.turns;
+    bool tells = t->told != turn;
+    t->told = turn;
+    return tells;
 }
 
 void fy_transfer_finish(ferry_transfer *t, int verdict)

@@ -22,6 +22,7 @@ struct ferry_transfer {
     /* the loop's thread */
     struct fy_timer timer; /* until the rate allows more */
     uint64_t started;      /* nanoseconds; 0 = not yet */
+    uint64_t told;         /* the turn in which progress was told last */
 };
 
 /* The writer: `n` more bytes have left. */
@@ -30,8 +31,8 @@ void fy_transfer_advance(ferry_transfer *transfer, uint64_t n);
 /* The writer, on the loop: how many bytes the rate allows now, at most `most`. 0: not yet; the outbox will be woken. */
 uint64_t fy_transfer_allowance(ferry_transfer *transfer, uint64_t most);
 
-/* The loop: tells how far it has come. */
-void fy_transfer_progress(ferry_transfer *transfer);
+/* The loop: whether progress is to be told now; at most once a turn. */
+bool fy_transfer_tells(ferry_transfer *transfer);
 
 /* The loop: it has left the queue. Tells the verdict, and drops the segment's reference. */
 void fy_transfer_finish(ferry_transfer *transfer, int verdict);

@@ -29,7 +29,7 @@ struct ferry_loop {
     struct fy_mailbox mail;
     atomic_bool asleep; /* about to wait, or waiting: who sets it to false has to ring */
     atomic_uint stops;  /* calls of ferry_pool_stop() so far */
-    atomic_uint_fast64_t wakeups, posts;
+    atomic_uint_fast64_t wakeups, posts, dropped;
 
     /* set once, before the loop runs */
     ferry_pool *pool;

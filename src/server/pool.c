@@ -268,6 +268,7 @@ void ferry_loop_stats(const ferry_loop *loop, ferry_loop_counters *counters)
     *counters = loop->counters;
     counters->wakeups = loop->wakeups;
     counters->posts = loop->posts;
+    counters->dropped = loop->dropped;
 }
 
 /* Turns until nothing is open or posted on any loop. */

@@ -59,7 +59,7 @@ static int parse_inet(const char *text, struct fy_addr *addr)
         return -EINVAL;
     memcpy(addr->host, text, len);
     addr->host[len] = '\0';
-    strcpy(addr->port, colon + 1);
+    memcpy(addr->port, colon + 1, strlen(colon + 1) + 1);
     struct in6_addr six;
     if (bracketed && !strchr(addr->host, '%') && inet_pton(AF_INET6, addr->host, &six) != 1)
         return -EINVAL;

@@ -112,7 +112,7 @@ int fy_sock_listen(const struct fy_addr *addr, const ferry_socket_options *optio
         fd = listen_at(&at[i], options);
     if (fd == -EAFNOSUPPORT && addr->host[0] == '\0') { /* a machine without IPv6 */
         struct fy_addr four = *addr;
-        strcpy(four.host, "0.0.0.0");
+        memcpy(four.host, "0.0.0.0", sizeof "0.0.0.0");
         return fy_sock_listen(&four, options);
     }
     return fd;

@@ -224,6 +224,14 @@ int fy_sys_open(const char *path)
     return RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)); /* O_NONBLOCK: a FIFO must not hang us */
 }
 
+int fy_sys_readable(int fd)
+{
+    int flags = RETRY(fcntl(fd, F_GETFL));
+    if (flags < 0)
+        return flags;
+    return (flags & O_ACCMODE) == O_WRONLY ? -EBADF : 0;
+}
+
 int fy_sys_stat(int fd, struct stat *st)
 {
     return RETRY(fstat(fd, st));

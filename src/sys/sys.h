@@ -48,6 +48,7 @@ void fy_sys_ring(int eventfd); /* async-signal-safe */
 
 /* Files. */
 int fy_sys_open(const char *path);
+int fy_sys_readable(int fd); /* 0, or -EBADF: not open, or not for reading */
 int fy_sys_stat(int fd, struct stat *st);
 ssize_t fy_sys_pread(int fd, void *buf, size_t len, uint64_t offset);
 int fy_sys_readahead(int fd, uint64_t offset, size_t len);
