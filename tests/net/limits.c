@@ -189,6 +189,47 @@ static void many_threads_share_the_limit(void)
     host_stop(&host);
 }
 
+/* Two large messages at the same time, each of which fits alone: one of them must be dropped. */
+struct rival {
+    ferry_conn *conn;
+    pthread_barrier_t *start;
+    pthread_t thread;
+};
+
+static void *send_large(void *arg)
+{
+    static const char bytes[LIMIT * 9 / 10];
+    struct rival *rival = arg;
+    (void)pthread_barrier_wait(rival->start);
+    ferry_send(rival->conn, bytes, sizeof bytes);
+    return NULL;
+}
+
+static void two_large_messages_at_once(void)
+{
+    struct host host;
+    struct rival rivals[2];
+    pthread_barrier_t start;
+    size_t rounds = scale(300);
+    assert_int_equal(pthread_barrier_init(&start, NULL, 2), 0);
+    host_start(&host, &dropping);
+    for (size_t round = 0; round < rounds; round++) {
+        int fd = peer_connect_with(host.address, &tiny);
+        ferry_conn *conn = watch_conn(&host.watch, round);
+        for (size_t i = 0; i < 2; i++) {
+            rivals[i] = (struct rival){.conn = conn, .start = &start};
+            assert_int_equal(pthread_create(&rivals[i].thread, NULL, send_large, &rivals[i]), 0);
+        }
+        for (size_t i = 0; i < 2; i++)
+            assert_int_equal(pthread_join(rivals[i].thread, NULL), 0);
+        assert_in_range(ferry_conn_pending(conn), 1, LIMIT);
+        peer_reset(fd);
+        count_wait(&host.watch.closed, round + 1);
+    }
+    host_stop(&host);
+    assert_int_equal(pthread_barrier_destroy(&start), 0);
+}
+
 static void files_do_not_count(void)
 {
     static const ferry_service service = {.max_pending = 64 * 1024, .socket.send_buffer = 16 * 1024};
@@ -310,6 +351,7 @@ const struct test_case test_cases[] = {
     {"or_whole_messages_are_dropped", or_whole_messages_are_dropped},
     {"a_message_larger_than_the_limit", a_message_larger_than_the_limit},
     {"many_threads_share_the_limit", many_threads_share_the_limit},
+    {"two_large_messages_at_once", two_large_messages_at_once},
     {"files_do_not_count", files_do_not_count},
     {"a_pool_has_a_budget", a_pool_has_a_budget},
     {"a_budget_may_drop", a_budget_may_drop},
