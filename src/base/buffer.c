@@ -41,6 +41,8 @@ static bool make_room(struct fy_buffer **buffer, size_t len)
 
 bool fy_buffer_append(struct fy_buffer **buffer, const void *data, size_t len)
 {
+    if (len == 0)
+        return true;
     if (!make_room(buffer, len))
         return false;
     memcpy((*buffer)->bytes + (*buffer)->tail, data, len);

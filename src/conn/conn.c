@@ -244,6 +244,10 @@ static void settle(ferry_conn *c, unsigned due)
         fy_input_settle(c);
     if (due & FY_DUE_FIN)
         fy_close_fin_sent(c);
+    if (due & FY_DUE_STARVED) {
+        c->starved = true;
+        fy_watch(c);
+    }
 }
 
 void fy_conn_enter(ferry_conn *c)

@@ -64,11 +64,12 @@ enum {
     FY_DUE_HIGH = 1 << 3,
     FY_DUE_LOW = 1 << 4,
     FY_DUE_DRAIN = 1 << 5,
-    FY_DUE_READ = 1 << 6,  /* paused or resumed */
-    FY_DUE_CLOSE = 1 << 7, /* ferry_close() was called */
-    FY_DUE_FIN = 1 << 8,   /* our FIN is out */
-    FY_DUE_END = 1 << 9,   /* dead: close it */
-    FY_DUE_ALWAYS = FY_DUE_WRITE | FY_DUE_SPENT | FY_DUE_PROGRESS | FY_DUE_READ | FY_DUE_CLOSE | FY_DUE_FIN | FY_DUE_END
+    FY_DUE_READ = 1 << 6,     /* paused or resumed */
+    FY_DUE_CLOSE = 1 << 7,    /* ferry_close() was called */
+    FY_DUE_FIN = 1 << 8,      /* our FIN is out */
+    FY_DUE_END = 1 << 9,      /* dead: close it */
+    FY_DUE_STARVED = 1 << 10, /* the kernel has no memory to send with: try again soon */
+    FY_DUE_ALWAYS = ~(FY_DUE_HIGH | FY_DUE_LOW | FY_DUE_DRAIN) & 0xffff
 };
 
 /* Who may write, decided under the lock. Whoever finds the outbox IDLE (or CORKED) may make itself the writer. */
@@ -128,6 +129,7 @@ struct ferry_conn {
     bool eof;     /* the peer's FIN has been read */
     bool fin_out; /* our FIN is out: the loop's copy of out.fin_sent */
     bool closing;
+    bool starved;          /* the timer is to try a send again */
     bool busy;             /* ferry_conn_set_busy() */
     unsigned char verdict; /* ferry_verdict */
 

@@ -21,10 +21,13 @@ static size_t give(ferry_conn *c, const void *data, size_t len)
     return used;
 }
 
-/* The observer may have ended the connection, or begun to close it: nobody wants the rest then. */
+/* What the observer leaves is kept for it, unless it has ended the connection, or asked to close it. */
 static void leave_behind(ferry_conn *c, const char *data, size_t len)
 {
-    if (len == 0 || !accepts_input(c))
+    pthread_mutex_lock(&c->out.lock);
+    bool wanted = !c->out.dead && !c->out.close_asked;
+    pthread_mutex_unlock(&c->out.lock);
+    if (!wanted)
         return;
     if (fy_buffer_size(c->input) + len > c->driver->max_input)
         fy_conn_fail(c, -EMSGSIZE);
@@ -40,18 +43,18 @@ static void give_buffer(ferry_conn *c)
 
 static void give_bytes(ferry_conn *c, const char *data, size_t len)
 {
-    if (!c->input) {
-        size_t used = give(c, data, len);
+    if (c->input) {
+        if (!fy_buffer_append(&c->input, data, len)) {
+            fy_conn_fail(c, -ENOMEM);
+            return;
+        }
+        give_buffer(c);
+        leave_behind(c, NULL, 0); /* how much is there is to be looked at */
+        return;
+    }
+    size_t used = give(c, data, len);
+    if (used < len)
         leave_behind(c, data + used, len - used);
-        return;
-    }
-    if (!fy_buffer_append(&c->input, data, len)) {
-        fy_conn_fail(c, -ENOMEM);
-        return;
-    }
-    give_buffer(c);
-    if (fy_buffer_size(c->input) > c->driver->max_input)
-        fy_conn_fail(c, -EMSGSIZE);
 }
 
 void fy_input_arrived(ferry_conn *c, const void *data, ssize_t n)

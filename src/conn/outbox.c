@@ -35,6 +35,7 @@ enum {
     BIG = 4096,           /* bytes; from here on a copy costs more than gathering saves */
     CHUNK_MOST = 65536,   /* bytes; chunks grow with what is pending, up to this */
     GATHER = 64,          /* segments a system call takes */
+    CALL_MOST = 1 << 30,  /* bytes it takes: near 2 GiB the kernel cuts it short without being full */
     HURRY_NS = 50 * 1000, /* a foreign thread's sends closer than this are gathered */
 };
 
@@ -48,17 +49,27 @@ static void add(atomic_uint_fast64_t *counter, uint64_t n)
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-/* Memory accounting; the high-water mark is crossed here. */
+/* Memory accounting. A message is charged when it is admitted, also while it is only lent: it may have to be kept. */
 
-static void charge(ferry_conn *c, size_t bytes)
+/* Takes room for a message, if the limits have it. */
+static bool charge(ferry_conn *c, size_t bytes)
 {
+    const struct fy_driver *d = c->driver;
+    struct fy_budget *budget = d->budget;
+    if (bytes == 0)
+        return true;
+    if (d->max_pending && c->out.memory + bytes > d->max_pending)
+        return false;
+    if (budget && atomic_fetch_add_explicit(&budget->used, bytes, memory_order_relaxed) + bytes > budget->limit) {
+        atomic_fetch_sub_explicit(&budget->used, bytes, memory_order_relaxed);
+        return false;
+    }
     c->out.memory += bytes;
-    if (c->driver->budget)
-        atomic_fetch_add_explicit(&c->driver->budget->used, bytes, memory_order_relaxed);
-    if (c->out.memory > c->driver->high_water && !c->out.above) {
+    if (c->out.memory > d->high_water && !c->out.above) {
         c->out.above = true;
         fy_conn_mark(c, FY_DUE_HIGH);
     }
+    return true;
 }
 
 static void discharge(ferry_conn *c, size_t bytes)
@@ -68,14 +79,6 @@ static void discharge(ferry_conn *c, size_t bytes)
         atomic_fetch_sub_explicit(&c->driver->budget->used, bytes, memory_order_relaxed);
     if (c->out.above && c->out.memory <= c->driver->low_water)
         fy_conn_mark(c, FY_DUE_LOW);
-}
-
-static bool over_limit(const ferry_conn *c, uint64_t bytes)
-{
-    const struct fy_driver *d = c->driver;
-    if (d->max_pending && c->out.memory + bytes > d->max_pending)
-        return true;
-    return d->budget && atomic_load_explicit(&d->budget->used, memory_order_relaxed) + bytes > d->budget->limit;
 }
 
 /* The loop may be gone when the connection has closed, unless we are on it. */
@@ -93,7 +96,7 @@ static void count_drop(ferry_conn *c, uint64_t len, int why)
 static int admit(ferry_conn *c, uint64_t len, uint64_t memory)
 {
     struct fy_outbox *out = &c->out;
-    int why = out->dead ? -ENOTCONN : out->ended ? -ESHUTDOWN : memory && over_limit(c, memory) ? -ENOBUFS : 0;
+    int why = out->dead ? -ENOTCONN : out->ended ? -ESHUTDOWN : charge(c, memory) ? 0 : -ENOBUFS;
     if (why == 0) {
         add(&out->queued, len);
         out->undrained = true;
@@ -119,7 +122,7 @@ static void push(struct fy_outbox *out, struct fy_segment *segment)
 
 static bool occupies(const struct fy_segment *segment)
 {
-    return segment->kind == FY_CHUNK || segment->kind == FY_MEMORY;
+    return segment->kind != FY_FILE;
 }
 
 static bool is_block(const struct fy_segment *segment)
@@ -214,7 +217,6 @@ static bool append(ferry_conn *c, const struct iovec *iov, int count, size_t len
     fy_iov_copy(last->chunk.bytes + last->chunk.tail, iov, count, 0);
     last->chunk.tail += (uint32_t)len;
     last->left += len;
-    charge(c, len);
     return true;
 }
 
@@ -226,12 +228,25 @@ static struct fy_segment *keep(ferry_conn *c, struct fy_segment *own)
     pthread_mutex_unlock(&c->out.lock);
     bool kept = fy_segment_keep(own);
     pthread_mutex_lock(&c->out.lock);
-    if (!kept) {
-        fy_conn_fail_locked(c, -ENOMEM);
-        return own;
+    if (kept)
+        return NULL;
+    fy_conn_fail_locked(c, -ENOMEM);
+    return own;
+}
+
+/* Cuts a vector down to `most` bytes; returns how many it has then. */
+static size_t clamp(struct iovec *iov, int *count, uint64_t most)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < *count; i++) {
+        if (iov[i].iov_len >= most - bytes) {
+            iov[i].iov_len = most - bytes;
+            *count = i + 1;
+            return most;
+        }
+        bytes += iov[i].iov_len;
     }
-    charge(c, own->left);
-    return NULL;
+    return bytes;
 }
 
 /* One system call with the front of the queue, without the lock. `full`: the kernel took less than it was given. */
@@ -243,7 +258,6 @@ static ssize_t write_front(ferry_conn *c, uint64_t limit, bool *full)
     uint64_t bytes = 0;
     struct fy_segment *segment = out->first;
     ssize_t n;
-    *full = false;
     if (segment->kind == FY_FILE) {
         pthread_mutex_unlock(&out->lock);
         n = fy_file_send(c, segment, limit);
@@ -256,9 +270,7 @@ static ssize_t write_front(ferry_conn *c, uint64_t limit, bool *full)
     }
     bool more = segment && segment->kind == FY_FILE;
     pthread_mutex_unlock(&out->lock);
-    size_t given = 0;
-    for (int i = 0; i < count; i++)
-        given += iov[i].iov_len;
+    size_t given = clamp(iov, &count, limit < CALL_MOST ? limit : CALL_MOST);
     n = fy_sys_send(c->source.fd, iov, count, more);
     *full = n >= 0 && (size_t)n < given;
     pthread_mutex_lock(&out->lock);
@@ -294,6 +306,9 @@ static enum fy_role step(ferry_conn *c, uint64_t *limit)
     if (n >= 0) {
         progress(c, (uint64_t)n);
         *limit -= (uint64_t)n < *limit ? (uint64_t)n : *limit;
+    } else if (n == -ENOBUFS || n == -ENOMEM) {
+        fy_conn_mark(c, FY_DUE_STARVED); /* the kernel's memory: no event tells when there is some */
+        return FY_BLOCKED;
     } else if (n != -EAGAIN) {
         fy_conn_fail_locked(c, n == -EPIPE ? -ECONNRESET : (int)n);
     }
@@ -345,12 +360,19 @@ static void cork(ferry_conn *c)
     fy_conn_mark(c, FY_DUE_WRITE);
 }
 
+/* A message was admitted, and cannot be held. */
+static void no_memory(ferry_conn *c, size_t len)
+{
+    discharge(c, len);
+    fy_conn_fail_locked(c, -ENOMEM);
+}
+
 /* Writes the queue and this message behind it, from where it lies. */
 static void send_lent(ferry_conn *c, const struct iovec *iov, int count, size_t len)
 {
     struct fy_segment *own = fy_segment_lent(iov, count, len);
     if (!own) {
-        fy_conn_fail_locked(c, -ENOMEM);
+        no_memory(c, len);
         return;
     }
     push(&c->out, own);
@@ -393,7 +415,7 @@ void fy_outbox_send(ferry_conn *c, const struct iovec *iov, int count, size_t le
         else if (append(c, iov, count, len))
             cork(c);
         else
-            fy_conn_fail_locked(c, -ENOMEM);
+            no_memory(c, len);
     }
     pthread_mutex_unlock(&out->lock);
 }
@@ -408,7 +430,6 @@ int fy_outbox_put(ferry_conn *c, struct fy_segment *segment)
         bool alone = out->role == FY_IDLE && segment->kind != FY_FILE && !fy_loop_here(c->loop);
         uint64_t len = segment->left;
         push(out, segment);
-        charge(c, memory);
         if (alone && !in_a_hurry(out))
             write_out(c, NULL, len);
         else

@@ -11,7 +11,7 @@
 
 #include <errno.h>
 
-enum { WINDOW_MIN_S = 3, WINDOW_MAX_S = 30, WINDOW_BYTES = 65536 };
+enum { WINDOW_MIN_S = 3, WINDOW_MAX_S = 30, WINDOW_BYTES = 65536, STARVED_MS = 10 };
 
 /* The least time over which a rate is judged, in nanoseconds. */
 static uint64_t window(uint64_t rate)
@@ -41,6 +41,8 @@ void fy_watch(ferry_conn *c)
         due = sooner(due, c->loop->now + FY_SECOND);
     if (c->closing)
         due = sooner(due, c->linger_since + d->linger_ns);
+    if (c->starved)
+        due = sooner(due, c->loop->now + STARVED_MS * FY_MS);
     if (due == UINT64_MAX)
         fy_timer_disarm(&c->loop->timers, &c->timer);
     else if (!fy_timer_arm(&c->loop->timers, &c->timer, due))
@@ -73,6 +75,10 @@ void fy_watch_fire(struct fy_timer *timer)
 {
     ferry_conn *c = FY_CONTAINER(timer, ferry_conn, timer);
     fy_conn_enter(c);
+    if (c->starved) {
+        c->starved = false;
+        fy_outbox_writable(c);
+    }
     if (c->driver->idle_ns && !c->closing && c->loop->now >= c->active + c->driver->idle_ns)
         fy_conn_fail(c, -ETIMEDOUT);
     check_rate(c);

@@ -93,9 +93,10 @@ int64_t fy_loop_idle_ns(const ferry_loop *loop)
     return due <= now ? 0 : (int64_t)(due - now);
 }
 
-/* The end of a turn: runs what is posted, and buries the dead. */
-static void settle(ferry_loop *loop)
+void fy_loop_settle(ferry_loop *loop)
 {
+    ferry_loop *outer = current;
+    current = loop;
     struct fy_letter *letter = fy_mailbox_take(&loop->mail);
     while (letter) {
         struct fy_task *task = FY_CONTAINER(letter, struct fy_task, letter);
@@ -104,6 +105,7 @@ static void settle(ferry_loop *loop)
     }
     while (!fy_list_empty(&loop->dead))
         loop->bury(&loop->dead);
+    current = outer;
 }
 
 int fy_loop_turn(ferry_loop *loop, int64_t timeout_ns)
@@ -122,7 +124,7 @@ int fy_loop_turn(ferry_loop *loop, int64_t timeout_ns)
     loop->now = fy_now_ns();
     loop->counters.events += loop->poll->backend->reap(loop->poll);
     loop->counters.timers += fy_timers_run(&loop->timers, loop->now);
-    settle(loop);
+    fy_loop_settle(loop);
     current = outer;
     return error;
 }

@@ -271,7 +271,7 @@ void ferry_loop_stats(const ferry_loop *loop, ferry_loop_counters *counters)
     counters->dropped = loop->dropped;
 }
 
-/* Turns until nothing is open or posted on any loop. */
+/* Runs what is posted until nothing is open or posted on any loop. Timers do not fire any more. */
 static void run_dry(ferry_pool *pool)
 {
     bool again = true;
@@ -282,7 +282,7 @@ static void run_dry(ferry_pool *pool)
             if (fy_list_empty(&loop->conns) && fy_mailbox_empty(&loop->mail))
                 continue;
             cut(loop);
-            fy_loop_turn(loop, 0);
+            fy_loop_settle(loop);
             again = true;
         }
     }

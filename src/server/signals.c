@@ -6,16 +6,20 @@
 #include "sys/sys.h"
 
 #include <errno.h>
+#include <sched.h>
 
 static _Atomic(ferry_pool *) owner;
+static atomic_int inside; /* handlers that may have the owner in hand */
 static struct sigaction before_int, before_term;
 
 static void stop(int signal)
 {
     (void)signal;
+    atomic_fetch_add(&inside, 1);
     ferry_pool *pool = atomic_load(&owner);
     if (pool)
         ferry_pool_stop(pool);
+    atomic_fetch_sub(&inside, 1);
 }
 
 int fy_signals_claim(ferry_pool *pool)
@@ -37,4 +41,6 @@ void fy_signals_release(ferry_pool *pool)
     fy_sys_sigaction(SIGINT, &before_int, NULL);
     fy_sys_sigaction(SIGTERM, &before_term, NULL);
     atomic_store(&owner, NULL);
+    while (atomic_load(&inside) > 0)
+        sched_yield();
 }
