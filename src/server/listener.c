@@ -224,7 +224,7 @@ void fy_listener_stop(ferry_listener *l)
     fy_sys_close(l->source.fd);
     l->source.fd = -1;
     if (un->sun_family == AF_UNIX && un->sun_path[0] != '\0')
-        fy_sys_unlink(un->sun_path);
+        fy_sys_unlink_socket(un->sun_path);
 }
 
 static void run_stopping(struct fy_task *task)

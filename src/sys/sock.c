@@ -52,6 +52,8 @@ void fy_sock_options(int fd, const ferry_socket_options *o)
 
 int fy_sock_check(const ferry_socket_options *o)
 {
+    if (o->send_buffer < 0 || o->receive_buffer < 0 || o->backlog < 0)
+        return -EINVAL;
     if (!o->congestion)
         return 0;
     int fd = fy_sys_socket(AF_INET);
@@ -62,7 +64,7 @@ int fy_sock_check(const ferry_socket_options *o)
     return error < 0 ? -EINVAL : 0;
 }
 
-/* A socket file is stale when nobody answers at it. */
+/* A socket file is stale when nobody answers at it; connecting to another kind of file is refused, too, but it stays. */
 static void remove_stale(const struct fy_sockaddr *at)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&at->storage;
@@ -72,7 +74,7 @@ static void remove_stale(const struct fy_sockaddr *at)
     if (fd < 0)
         return;
     if (fy_sys_connect(fd, (const struct sockaddr *)&at->storage, at->len) == -ECONNREFUSED)
-        fy_sys_unlink(un->sun_path);
+        fy_sys_unlink_socket(un->sun_path);
     fy_sys_close(fd);
 }
 

@@ -18,7 +18,7 @@ int fy_sock_connect(const struct fy_sockaddr *to, const ferry_socket_options *op
 /* Sets the options of a connection's socket. They are hints: what the kernel refuses is left as it is. */
 void fy_sock_options(int fd, const ferry_socket_options *options);
 
-/* -EINVAL when the kernel does not have what the options ask for by name. */
+/* -EINVAL for a negative size, or a name the kernel does not have. */
 int fy_sock_check(const ferry_socket_options *options);
 
 #endif

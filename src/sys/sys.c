@@ -168,8 +168,14 @@ void fy_sys_close(int fd)
     close(fd);
 }
 
-int fy_sys_unlink(const char *path)
+int fy_sys_unlink_socket(const char *path)
 {
+    struct stat st;
+    int error = RETRY(lstat(path, &st));
+    if (error < 0)
+        return error;
+    if (!S_ISSOCK(st.st_mode))
+        return -ENOTSOCK;
     return RETRY(unlink(path));
 }
 

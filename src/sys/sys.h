@@ -37,7 +37,7 @@ int fy_sys_unacked(int fd);    /* bytes the peer has not acknowledged, a FIN cou
 int fy_sys_local(int fd, struct sockaddr_storage *address, socklen_t *len);
 int fy_sys_peer(int fd, struct sockaddr_storage *address, socklen_t *len);
 void fy_sys_close(int fd);
-int fy_sys_unlink(const char *path);
+int fy_sys_unlink_socket(const char *path); /* -ENOTSOCK, and it stays, if it is anything else */
 
 /* Waiting. */
 int fy_sys_epoll_create(void);
