@@ -97,7 +97,7 @@ void fy_conn_fail_locked(ferry_conn *c, int reason)
     c->out.dead = true;
     atomic_store_explicit(&c->error, reason, memory_order_release);
     if (c->out.role != FY_WRITING)
-        fy_outbox_purge(c); /* else the writer will, when it is out of the kernel */
+        fy_queue_purge(c); /* else the writer will, when it is out of the kernel */
     fy_conn_mark(c, FY_DUE_END);
 }
 
@@ -149,7 +149,7 @@ static void end(ferry_conn *c)
     fy_timer_disarm(&c->loop->timers, &c->timer);
     free(c->input);
     c->input = NULL;
-    fy_outbox_let_go(c);
+    fy_queue_let_go(c);
     c->driver->observer->close(c, reason);
     c->loop->counters.conns--;
     fy_list_remove(&c->link);
@@ -225,7 +225,7 @@ static void settle(ferry_conn *c, unsigned due)
     if (due & FY_DUE_WRITE)
         fy_outbox_write(c);
     if (due & FY_DUE_SPENT)
-        fy_outbox_let_go(c);
+        fy_queue_let_go(c);
     if (due & FY_DUE_END) {
         end(c);
         return;

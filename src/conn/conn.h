@@ -19,12 +19,8 @@
 #define FY_CONN_CONN_H
 
 #include "base/buffer.h"
-#include "conn/segment.h"
+#include "conn/outbox.h"
 #include "loop/loop.h"
-
-#include <ferry/conn.h>
-#include <pthread.h>
-#include <stdatomic.h>
 
 /* What a style of driving implements. All on the loop's thread, never two at once for a connection. */
 struct fy_observer {
@@ -70,39 +66,6 @@ enum {
     FY_DUE_END = 1 << 9,      /* dead: close it */
     FY_DUE_STARVED = 1 << 10, /* the kernel has no memory to send with: try again soon */
     FY_DUE_ALWAYS = ~(FY_DUE_HIGH | FY_DUE_LOW | FY_DUE_DRAIN) & 0xffff
-};
-
-/* Who may write, decided under the lock. Whoever finds the outbox IDLE (or CORKED) may make itself the writer. */
-enum fy_role {
-    FY_IDLE,    /* the queue is empty */
-    FY_CORKED,  /* the queue is not empty, and the loop is due to write it */
-    FY_WRITING, /* one thread is in the kernel with the front of the queue */
-    FY_BLOCKED  /* the kernel, a cold file or a rate holds the queue back; an event will wake the loop for it */
-};
-
-struct fy_outbox {
-    pthread_mutex_t lock;
-    struct fy_segment *first, *last;
-    struct fy_segment *spent;             /* left or dropped, to be let go of by the loop; last in, first out */
-    atomic_uint_fast64_t queued, written; /* bytes; stored under the lock, loaded anywhere */
-    size_t memory;                        /* bytes of it that occupy memory of ours */
-    uint64_t dropped;                     /* bytes refused */
-    uint64_t last_write;                  /* nanoseconds of fy_now_ns(), about */
-    unsigned drops;                       /* calls refused */
-    int drop_reason;
-    unsigned short due; /* FY_DUE_* */
-    unsigned char role; /* enum fy_role */
-    bool posted : 1;    /* the connection's task is on its way */
-    bool retry : 1;     /* the kernel had room again while somebody was writing */
-    bool ended : 1;     /* nothing more may be queued: a FIN stands behind the queue */
-    bool fin_sent : 1;
-    bool dead : 1;      /* the queue is dropped; error says why */
-    bool above : 1;     /* above high_water, or below again and not told yet */
-    bool undrained : 1; /* something was queued since the last on_drain */
-    bool paused : 1;
-    bool resumed : 1; /* left-over input is to be delivered again */
-    bool close_asked : 1;
-    bool closed; /* the loop has let go of the connection; set by the loop, which may read it without the lock */
 };
 
 struct ferry_conn {
@@ -183,24 +146,6 @@ void fy_input_settle(ferry_conn *conn); /* after a pause, a resume, an open or a
 /* watch.c: the time limits. */
 void fy_watch(ferry_conn *conn); /* arms the timer for what may happen next */
 extern void fy_watch_fire(struct fy_timer *timer);
-
-/* outbox.c */
-void fy_outbox_init(struct fy_outbox *out);
-void fy_outbox_send(ferry_conn *conn, const struct iovec *iov, int count, size_t len);
-int fy_outbox_put(ferry_conn *conn, struct fy_segment *segment);      /* -errno: refused; still the caller's */
-void fy_outbox_discard(ferry_conn *conn, struct fy_segment *segment); /* lets go of a refused one */
-void fy_outbox_end(ferry_conn *conn, bool close);                     /* shutdown, or close */
-void fy_outbox_write(ferry_conn *conn);                               /* loop: it is due */
-void fy_outbox_writable(ferry_conn *conn);                            /* loop: what it was blocked by is over */
-void fy_outbox_let_go(ferry_conn *conn);                              /* loop: of the spent */
-void fy_outbox_purge(ferry_conn *conn);                               /* lock held: drops the queue */
-bool fy_outbox_remove(ferry_conn *conn, struct fy_segment *segment);  /* lock held: if it has not begun to leave */
-static inline uint64_t fy_outbox_pending(const struct fy_outbox *out)
-{
-    uint64_t written = atomic_load_explicit(&out->written, memory_order_relaxed);
-    uint64_t queued = atomic_load_explicit(&out->queued, memory_order_relaxed);
-    return queued > written ? queued - written : 0;
-}
 
 /* file.c: sends a piece of the range at the front of the outbox, at most `most` bytes. The caller is the writer, on the
  * loop. -EAGAIN also when the range is cold, or ahead of its rate: fy_outbox_writable() will be called. */

@@ -25,7 +25,6 @@
  */
 #include "base/clock.h"
 #include "conn/conn.h"
-#include "conn/transfer.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -33,7 +32,6 @@
 
 enum {
     BIG = 4096,           /* bytes; from here on a copy costs more than gathering saves */
-    CHUNK_MOST = 65536,   /* bytes; chunks grow with what is pending, up to this */
     GATHER = 64,          /* segments a system call takes */
     CALL_MOST = 1 << 30,  /* bytes it takes: near 2 GiB the kernel cuts it short without being full */
     HURRY_NS = 50 * 1000, /* a foreign thread's sends closer than this are gathered */
@@ -43,184 +41,6 @@ void fy_outbox_init(struct fy_outbox *out)
 {
     pthread_mutex_init(&out->lock, NULL);
 }
-
-static void add(atomic_uint_fast64_t *counter, uint64_t n)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
-}
-
-/* Memory accounting. A message is charged when it is admitted, also while it is only lent: it may have to be kept. */
-
-/* Takes room for a message, if the limits have it. */
-static bool charge(ferry_conn *c, size_t bytes)
-{
-    const struct fy_driver *d = c->driver;
-    struct fy_budget *budget = d->budget;
-    if (bytes == 0)
-        return true;
-    if (d->max_pending && c->out.memory + bytes > d->max_pending)
-        return false;
-    if (budget && atomic_fetch_add_explicit(&budget->used, bytes, memory_order_relaxed) + bytes > budget->limit) {
-        atomic_fetch_sub_explicit(&budget->used, bytes, memory_order_relaxed);
-        return false;
-    }
-    c->out.memory += bytes;
-    if (c->out.memory > d->high_water && !c->out.above) {
-        c->out.above = true;
-        fy_conn_mark(c, FY_DUE_HIGH);
-    }
-    return true;
-}
-
-static void discharge(ferry_conn *c, size_t bytes)
-{
-    c->out.memory -= bytes;
-    if (c->driver->budget)
-        atomic_fetch_sub_explicit(&c->driver->budget->used, bytes, memory_order_relaxed);
-    if (c->out.above && c->out.memory <= c->driver->low_water)
-        fy_conn_mark(c, FY_DUE_LOW);
-}
-
-/* The loop may be gone when the connection has closed, unless we are on it. */
-static void count_drop(ferry_conn *c, uint64_t len, int why)
-{
-    c->out.dropped += len;
-    c->out.drops++;
-    c->out.drop_reason = why;
-    if (!c->out.closed || fy_loop_here(c->loop))
-        atomic_fetch_add_explicit(&c->loop->dropped, 1, memory_order_relaxed);
-}
-
-/* Whether a message may enter, `memory` of its bytes being kept here: 0, or why not. A refusal is counted, and where that is
- * the policy it is the end of the connection. */
-static int admit(ferry_conn *c, uint64_t len, uint64_t memory)
-{
-    struct fy_outbox *out = &c->out;
-    int why = out->dead ? -ENOTCONN : out->ended ? -ESHUTDOWN : charge(c, memory) ? 0 : -ENOBUFS;
-    if (why == 0) {
-        add(&out->queued, len);
-        out->undrained = true;
-        return 0;
-    }
-    count_drop(c, len, why);
-    if (why == -ENOBUFS && !c->driver->drop_overflow)
-        fy_conn_fail_locked(c, -ENOBUFS);
-    return why;
-}
-
-/* The queue. */
-
-static void push(struct fy_outbox *out, struct fy_segment *segment)
-{
-    segment->next = NULL;
-    if (out->last)
-        out->last->next = segment;
-    else
-        out->first = segment;
-    out->last = segment;
-}
-
-static bool occupies(const struct fy_segment *segment)
-{
-    return segment->kind != FY_FILE;
-}
-
-static bool is_block(const struct fy_segment *segment)
-{
-    return segment->kind == FY_CHUNK && segment->chunk.cap == FY_BLOCK - sizeof *segment;
-}
-
-/* Lets go of a segment that is out of the queue: the user's code, and files, are for the loop to meet; a lent one is
- * still its sender's. */
-static void retire(ferry_conn *c, struct fy_segment *segment)
-{
-    if (segment->kind == FY_LENT)
-        return;
-    if (segment->kind == FY_FILE && segment->file.transfer)
-        segment->file.transfer->segment = NULL;
-    if (fy_segment_is_watched(segment)) {
-        segment->next = c->out.spent;
-        c->out.spent = segment;
-        fy_conn_mark(c, FY_DUE_SPENT);
-    } else if (is_block(segment) && fy_loop_here(c->loop) && c->loop->spares < FY_SPARES) {
-        c->loop->spare[c->loop->spares++] = segment;
-    } else {
-        fy_segment_free(segment);
-    }
-}
-
-static void pop(ferry_conn *c)
-{
-    struct fy_segment *segment = c->out.first;
-    c->out.first = segment->next;
-    if (!c->out.first)
-        c->out.last = NULL;
-    retire(c, segment);
-}
-
-/* `n` bytes have left from the front. */
-static void advance(ferry_conn *c, uint64_t n)
-{
-    struct fy_outbox *out = &c->out;
-    add(&out->written, n);
-    size_t freed = 0;
-    while (out->first && (n > 0 || out->first->left == 0)) {
-        struct fy_segment *segment = out->first;
-        uint64_t part = n < segment->left ? n : segment->left;
-        freed += occupies(segment) ? part : 0;
-        fy_segment_advance(segment, part);
-        n -= part;
-        if (segment->left == 0)
-            pop(c);
-    }
-    discharge(c, freed);
-}
-
-void fy_outbox_purge(ferry_conn *c)
-{
-    struct fy_outbox *out = &c->out;
-    size_t freed = 0;
-    while (out->first) {
-        freed += occupies(out->first) ? out->first->left : 0;
-        out->first->verdict = atomic_load_explicit(&c->error, memory_order_relaxed);
-        pop(c);
-    }
-    discharge(c, freed);
-    out->role = FY_IDLE;
-}
-
-static struct fy_segment *new_chunk(ferry_conn *c, size_t least)
-{
-    size_t cap = FY_BLOCK - sizeof(struct fy_segment);
-    if (c->out.memory <= cap && least <= cap && fy_loop_here(c->loop) && c->loop->spares > 0) {
-        struct fy_segment *spare = c->loop->spare[--c->loop->spares];
-        spare->left = 0;
-        spare->chunk.head = spare->chunk.tail = 0;
-        return spare;
-    }
-    if (c->out.memory > cap)
-        cap = c->out.memory < CHUNK_MOST ? c->out.memory : CHUNK_MOST;
-    return fy_segment_chunk(cap > least ? cap : least);
-}
-
-/* Copies a message to the end of the queue. A chunk that is being written may be appended to: the writer has noted where
- * its bytes end. */
-static bool append(ferry_conn *c, const struct iovec *iov, int count, size_t len)
-{
-    struct fy_segment *last = c->out.last;
-    if (!last || last->kind != FY_CHUNK || last->chunk.cap - last->chunk.tail < len) {
-        last = new_chunk(c, len);
-        if (!last)
-            return false;
-        push(&c->out, last);
-    }
-    fy_iov_copy(last->chunk.bytes + last->chunk.tail, iov, count, 0);
-    last->chunk.tail += (uint32_t)len;
-    last->left += len;
-    return true;
-}
-
-/* Writing. */
 
 /* Makes what is left of `own` independent of its sender's memory, which ends with the call. It is the queue's then. */
 static struct fy_segment *keep(ferry_conn *c, struct fy_segment *own)
@@ -291,7 +111,7 @@ static void progress(ferry_conn *c, uint64_t n)
     uint64_t now = fy_loop_here(c->loop) ? c->loop->now : fy_now_ns();
     atomic_store_explicit(&c->active, now, memory_order_relaxed);
     c->out.last_write = now;
-    advance(c, n);
+    fy_queue_advance(c, n);
 }
 
 /* One system call, and what follows from it. Returns the role to give way to, or FY_WRITING to go on. */
@@ -339,7 +159,7 @@ static void write_out(ferry_conn *c, struct fy_segment *own, uint64_t limit)
     if (!out->first && out->ended && !out->fin_sent && !out->dead)
         send_fin(c);
     if (out->dead) {
-        fy_outbox_purge(c);
+        fy_queue_purge(c);
         fy_conn_mark(c, FY_DUE_END);
     } else {
         out->role = (unsigned char)next;
@@ -360,22 +180,15 @@ static void cork(ferry_conn *c)
     fy_conn_mark(c, FY_DUE_WRITE);
 }
 
-/* A message was admitted, and cannot be held. */
-static void no_memory(ferry_conn *c, size_t len)
-{
-    discharge(c, len);
-    fy_conn_fail_locked(c, -ENOMEM);
-}
-
 /* Writes the queue and this message behind it, from where it lies. */
 static void send_lent(ferry_conn *c, const struct iovec *iov, int count, size_t len)
 {
     struct fy_segment *own = fy_segment_lent(iov, count, len);
     if (!own) {
-        no_memory(c, len);
+        fy_queue_no_memory(c, len);
         return;
     }
-    push(&c->out, own);
+    fy_queue_push(&c->out, own);
     write_out(c, own, fy_outbox_pending(&c->out));
 }
 
@@ -408,14 +221,14 @@ void fy_outbox_send(ferry_conn *c, const struct iovec *iov, int count, size_t le
         send_copied(c, iov, count, len);
         return;
     }
-    if (admit(c, len, len) == 0) {
+    if (fy_queue_admit(c, len, len) == 0) {
         bool alone = out->role == FY_IDLE && !fy_loop_here(c->loop);
         if (len >= BIG || (alone && !in_a_hurry(out)))
             send_lent(c, iov, count, len);
-        else if (append(c, iov, count, len))
+        else if (fy_queue_append(c, iov, count, len))
             cork(c);
         else
-            no_memory(c, len);
+            fy_queue_no_memory(c, len);
     }
     pthread_mutex_unlock(&out->lock);
 }
@@ -423,13 +236,13 @@ void fy_outbox_send(ferry_conn *c, const struct iovec *iov, int count, size_t le
 int fy_outbox_put(ferry_conn *c, struct fy_segment *segment)
 {
     struct fy_outbox *out = &c->out;
-    uint64_t memory = occupies(segment) ? segment->left : 0;
+    uint64_t memory = segment->kind == FY_FILE ? 0 : segment->left;
     pthread_mutex_lock(&out->lock);
-    int refused = admit(c, segment->left, memory);
+    int refused = fy_queue_admit(c, segment->left, memory);
     if (refused == 0) {
         bool alone = out->role == FY_IDLE && segment->kind != FY_FILE && !fy_loop_here(c->loop);
         uint64_t len = segment->left;
-        push(out, segment);
+        fy_queue_push(out, segment);
         if (alone && !in_a_hurry(out))
             write_out(c, NULL, len);
         else
@@ -437,17 +250,6 @@ int fy_outbox_put(ferry_conn *c, struct fy_segment *segment)
     }
     pthread_mutex_unlock(&out->lock);
     return refused;
-}
-
-void fy_outbox_discard(ferry_conn *c, struct fy_segment *segment)
-{
-    pthread_mutex_lock(&c->out.lock);
-    bool closed = c->out.closed;
-    if (!closed)
-        retire(c, segment);
-    pthread_mutex_unlock(&c->out.lock);
-    if (closed)
-        fy_segment_free(segment);
 }
 
 void fy_outbox_end(ferry_conn *c, bool close)
@@ -484,47 +286,4 @@ void fy_outbox_writable(ferry_conn *c)
         c->out.retry = true;
     }
     pthread_mutex_unlock(&c->out.lock);
-}
-
-void fy_outbox_let_go(ferry_conn *c)
-{
-    pthread_mutex_lock(&c->out.lock);
-    struct fy_segment *spent = c->out.spent, *in_order = NULL;
-    c->out.spent = NULL;
-    pthread_mutex_unlock(&c->out.lock);
-    while (spent) {
-        struct fy_segment *next = spent->next;
-        spent->next = in_order;
-        in_order = spent;
-        spent = next;
-    }
-    while (in_order) {
-        struct fy_segment *next = in_order->next;
-        fy_segment_free(in_order);
-        in_order = next;
-    }
-}
-
-bool fy_outbox_remove(ferry_conn *c, struct fy_segment *segment)
-{
-    struct fy_outbox *out = &c->out;
-    struct fy_segment *before = NULL;
-    if (out->first == segment && out->role == FY_WRITING)
-        return false;
-    for (struct fy_segment *s = out->first; s != segment; s = s->next)
-        before = s;
-    if (before)
-        before->next = segment->next;
-    else
-        out->first = segment->next;
-    if (out->last == segment)
-        out->last = before;
-    count_drop(c, segment->left, segment->verdict);
-    atomic_fetch_sub_explicit(&out->queued, segment->left, memory_order_relaxed);
-    retire(c, segment);
-    if (out->role == FY_BLOCKED && !before) { /* what it was blocked by may have been this one's rate or cold pages */
-        out->role = FY_CORKED;
-        fy_conn_mark(c, FY_DUE_WRITE);
-    }
-    return true;
 }

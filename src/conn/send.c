@@ -25,7 +25,7 @@ void ferry_sendv(ferry_conn *conn, const struct iovec *iov, int count)
 static void put(ferry_conn *conn, struct fy_segment *segment)
 {
     if (fy_outbox_put(conn, segment) < 0)
-        fy_outbox_discard(conn, segment);
+        fy_queue_discard(conn, segment);
 }
 
 void ferry_send_owned(ferry_conn *conn, void *data, size_t len, void (*release)(void *data))

@@ -88,7 +88,7 @@ void ferry_transfer_cancel(ferry_transfer *t)
     pthread_mutex_lock(&t->conn->out.lock);
     if (t->segment) {
         t->segment->verdict = -ECANCELED;
-        if (ferry_transfer_sent(t) > 0 || !fy_outbox_remove(t->conn, t->segment))
+        if (ferry_transfer_sent(t) > 0 || !fy_queue_remove(t->conn, t->segment))
             fy_conn_fail_locked(t->conn, -ECANCELED);
     }
     pthread_mutex_unlock(&t->conn->out.lock);
@@ -121,7 +121,7 @@ ferry_transfer *ferry_send_file_as(ferry_conn *conn, ferry_file *file, uint64_t 
         return t;
     if (segment) {
         segment->file.transfer = NULL;
-        fy_outbox_discard(conn, segment);
+        fy_queue_discard(conn, segment);
     }
     if (t) {
         atomic_store(&t->refs, 1);

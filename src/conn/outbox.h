@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * conn: the outbox: the queue of what is to be sent (queue.c), and its one writer at a time (outbox.c).
+ */
+#ifndef FY_CONN_OUTBOX_H
+#define FY_CONN_OUTBOX_H
+
+#include "conn/segment.h"
+
+#include <ferry/conn.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* Who may write, decided under the lock. Whoever finds the outbox IDLE (or CORKED) may make itself the writer. */
+enum fy_role {
+    FY_IDLE,    /* the queue is empty */
+    FY_CORKED,  /* the queue is not empty, and the loop is due to write it */
+    FY_WRITING, /* one thread is in the kernel with the front of the queue */
+    FY_BLOCKED  /* the kernel, a cold file or a rate holds the queue back; an event will wake the loop for it */
+};
+
+struct fy_outbox {
+    pthread_mutex_t lock;
+    struct fy_segment *first, *last;
+    struct fy_segment *spent;             /* left or dropped, to be let go of by the loop; last in, first out */
+    atomic_uint_fast64_t queued, written; /* bytes; stored under the lock, loaded anywhere */
+    size_t memory;                        /* bytes of it that occupy memory of ours */
+    uint64_t dropped;                     /* bytes refused */
+    uint64_t last_write;                  /* nanoseconds of fy_now_ns(), about */
+    unsigned drops;                       /* calls refused */
+    int drop_reason;
+    unsigned short due; /* FY_DUE_* */
+    unsigned char role; /* enum fy_role */
+    bool posted : 1;    /* the connection's task is on its way */
+    bool retry : 1;     /* the kernel had room again while somebody was writing */
+    bool ended : 1;     /* nothing more may be queued: a FIN stands behind the queue */
+    bool fin_sent : 1;
+    bool dead : 1;      /* the queue is dropped; error says why */
+    bool above : 1;     /* above high_water, or below again and not told yet */
+    bool undrained : 1; /* something was queued since the last on_drain */
+    bool paused : 1;
+    bool resumed : 1; /* left-over input is to be delivered again */
+    bool close_asked : 1;
+    bool closed; /* the loop has let go of the connection; set by the loop, which may read it without the lock */
+};
+
+static inline uint64_t fy_outbox_pending(const struct fy_outbox *out)
+{
+    uint64_t written = atomic_load_explicit(&out->written, memory_order_relaxed);
+    uint64_t queued = atomic_load_explicit(&out->queued, memory_order_relaxed);
+    return queued > written ? queued - written : 0;
+}
+
+/* outbox.c. Any thread, unless it says otherwise. */
+void fy_outbox_init(struct fy_outbox *out);
+void fy_outbox_send(ferry_conn *conn, const struct iovec *iov, int count, size_t len);
+int fy_outbox_put(ferry_conn *conn, struct fy_segment *segment); /* -errno: refused; still the caller's */
+void fy_outbox_end(ferry_conn *conn, bool close);                /* shutdown, or close */
+void fy_outbox_write(ferry_conn *conn);                          /* loop: it is due */
+void fy_outbox_writable(ferry_conn *conn);                       /* loop: what it was blocked by is over */
+
+/* queue.c. The lock is held, unless it says otherwise. */
+
+/* Whether a message may enter, `memory` of its bytes being kept here: 0, or why not. A refusal is counted, and where that
+ * is the policy it is the end of the connection. */
+int fy_queue_admit(ferry_conn *conn, uint64_t len, uint64_t memory);
+
+/* A message was admitted, and there is no memory to hold it: the end of the connection. */
+void fy_queue_no_memory(ferry_conn *conn, size_t len);
+
+/* Puts it at the end: a segment, or a copy of a small message (false: no memory). */
+void fy_queue_push(struct fy_outbox *out, struct fy_segment *segment);
+bool fy_queue_append(ferry_conn *conn, const struct iovec *iov, int count, size_t len);
+
+/* `n` bytes have left from the front. */
+void fy_queue_advance(ferry_conn *conn, uint64_t n);
+
+/* Drops all of it. */
+void fy_queue_purge(ferry_conn *conn);
+
+/* Drops one segment; false if it has begun to leave. */
+bool fy_queue_remove(ferry_conn *conn, struct fy_segment *segment);
+
+/* Without the lock. Lets go of a segment that was refused; and, on the loop, of all that have left. */
+void fy_queue_discard(ferry_conn *conn, struct fy_segment *segment);
+void fy_queue_let_go(ferry_conn *conn);
+
+#endif
