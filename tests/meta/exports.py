@@ -37,8 +37,7 @@ def main():
     ]
     if not declared:
         found.append("no declaration was found in the headers")
-    print("\n".join(found), file=sys.stderr)
-    sys.exit(1 if found else 0)
+    sys.exit("\n".join(found) or 0)
 
 
 main()

@@ -62,9 +62,7 @@ def main():
         found += program_faults(top / program)
     for root in ("src", "include", "tools", "examples"):
         found += bracket_faults(src, top / root)
-    for file, number, what in found:
-        print(f"{file.relative_to(top)}:{number}: {what}", file=sys.stderr)
-    sys.exit(1 if found else 0)
+    sys.exit("\n".join(f"{file.relative_to(top)}:{number}: {what}" for file, number, what in found) or 0)
 
 
 main()

@@ -30,25 +30,26 @@ def plain(name):
     return re.sub(r"^__(\w+?)(_chk|_2)$", r"\1", name.partition("@")[0]).removesuffix("64")
 
 
-def imports(object_file):
-    lines = subprocess.run(
-        ["nm", "-u", "--format=posix", object_file], check=True, capture_output=True, text=True
-    ).stdout.splitlines()
-    return {plain(line.split()[0]) for line in lines}
+def imports(objects):
+    """Which of the calls each object makes: {object: names}."""
+    command = ["nm", "-u", "-A", "--format=posix", *objects]
+    called = {path: set() for path in objects}
+    for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
+        path, name = line.split()[:2]
+        called[path.removesuffix(":")].add(plain(name))
+    return {path: names & CAN_FAIL for path, names in called.items()}
 
 
 def main():
-    objects = [pathlib.Path(name) for name in sys.argv[1:]]
-    seam = [path for path in objects if path.parent.name == "sys"]
-    if not any(imports(path) & CAN_FAIL for path in seam):
+    calls = {pathlib.Path(path): names for path, names in imports(sys.argv[1:]).items()}
+    if not any(names for path, names in calls.items() if path.parent.name == "sys"):
         sys.exit("no object of src/sys makes a system call: are these the library's objects?")
     found = [
-        f"{path.parent.name}/{path.name} calls {', '.join(sorted(called))}: only src/sys may"
-        for path in objects
-        if path not in seam and (called := imports(path) & CAN_FAIL)
+        f"{path.parent.name}/{path.name} calls {', '.join(sorted(names))}: only src/sys may"
+        for path, names in calls.items()
+        if names and path.parent.name != "sys"
     ]
-    print("\n".join(found), file=sys.stderr)
-    sys.exit(1 if found else 0)
+    sys.exit("\n".join(found) or 0)
 
 
 main()
