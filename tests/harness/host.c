@@ -100,5 +100,6 @@ static void nothing(void *arg)
 
 void host_settle(struct host *host)
 {
-    host_call(host, 0, nothing, NULL);
+    for (unsigned i = 0; i < ferry_pool_size(host->pool); i++)
+        host_call(host, i, nothing, NULL);
 }

@@ -39,7 +39,7 @@ void host_call(struct host *host, unsigned index, void (*fn)(void *), void *arg)
 void host_counters(struct host *host, unsigned index, ferry_loop_counters *counters);
 void host_accepts(struct host *host, ferry_accept_stats *stats);
 
-/* Returns when all that lies before now on loop 0 has been done. */
+/* Returns when all that lies before now on each loop has been done. */
 void host_settle(struct host *host);
 
 #endif

@@ -156,6 +156,20 @@ unsigned peer_port(int fd)
     return ntohs(place.name.any.sa_family == AF_INET6 ? place.name.v6.sin6_port : place.name.v4.sin_port);
 }
 
+int peer_other_end(unsigned port)
+{
+    for (int fd = 0; fd < 1024; fd++) {
+        struct place place = {.len = sizeof place.name};
+        if (getpeername(fd, &place.name.any, &place.len) != 0)
+            continue;
+        sa_family_t family = place.name.any.sa_family;
+        in_port_t other = family == AF_INET ? place.name.v4.sin_port : family == AF_INET6 ? place.name.v6.sin6_port : 0;
+        if (other == htons((uint16_t)port))
+            return fd;
+    }
+    return -1;
+}
+
 void peer_write(int fd, const void *data, size_t len)
 {
     const char *from = data;

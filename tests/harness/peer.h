@@ -40,6 +40,9 @@ int peer_accept(int listener);
 /* The port of the near end, to tell a connection by. */
 unsigned peer_port(int fd);
 
+/* The descriptor, of ferry's side in this process, that is connected to that port; -1 if there is none. */
+int peer_other_end(unsigned port);
+
 /* Writes all of it. */
 void peer_write(int fd, const void *data, size_t len);
 void peer_write_pattern(int fd, struct pattern *pattern, size_t len);

@@ -14,6 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
+void temp_name(char *name, size_t cap, const char *prefix)
+{
+    (void)snprintf(name, cap, "%sferry-test-%d", prefix, (int)getpid());
+}
+
 void temp_init(struct temp *temp)
 {
     (void)snprintf(temp->path, sizeof temp->path, "ferry-test-XXXXXX");

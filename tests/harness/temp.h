@@ -13,6 +13,9 @@ struct temp {
     int fd; /* for reading and writing */
 };
 
+/* A name that no other process uses, beginning with `prefix`. */
+void temp_name(char *name, size_t cap, const char *prefix);
+
 /* An empty file. */
 void temp_init(struct temp *temp);
 

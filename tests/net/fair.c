@@ -214,9 +214,9 @@ static void a_flood_of_output(void)
     struct sender sender = {.conn = watch_conn(&host.watch, 0)};
     assert_int_equal(pthread_create(&sender.thread, NULL, send_fast, &sender), 0);
     expect_turns(&host, &reader.read);
+    stop_reader(&reader);
     count_add(&sender.stop, 1);
     assert_int_equal(pthread_join(sender.thread, NULL), 0);
-    stop_reader(&reader);
     peer_reset(reader.fd);
     count_wait(&host.watch.closed, 2);
     host_stop(&host);

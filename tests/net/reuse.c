@@ -11,11 +11,7 @@
 #include "host.h"
 #include "peer.h"
 
-#include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum { VICTIMS = 12, ROUNDS = 30 };
 
@@ -30,19 +26,6 @@ struct batch {
     struct host *dialed; /* where the killer connects to, or NULL */
     struct watch dials;
 };
-
-/* The descriptor, in this process, whose peer has that port; -1 if none has. */
-static int descriptor_of_peer(unsigned port)
-{
-    for (int fd = 0; fd < 256; fd++) {
-        struct sockaddr_in name;
-        socklen_t len = sizeof name;
-        if (getpeername(fd, (struct sockaddr *)&name, &len) == 0 && name.sin_family == AF_INET &&
-            ntohs(name.sin_port) == port)
-            return fd;
-    }
-    return -1;
-}
 
 static void hold_the_loop(void *arg)
 {
@@ -78,7 +61,7 @@ static void connect_victims(struct batch *batch, int *killer, int victims[VICTIM
     }
     host_settle(&batch->host);
     for (size_t i = 0; i < VICTIMS; i++)
-        batch->base_fd[i] = (size_t)descriptor_of_peer(batch->ports[i]);
+        batch->base_fd[i] = (size_t)peer_other_end(batch->ports[i]);
 }
 
 /* What the victims' peers do while the loop is held: each leaves other events behind. */
@@ -97,7 +80,7 @@ static void leave_events(int victims[VICTIMS])
 static void count_reused(struct batch *batch)
 {
     for (size_t i = 0; i < VICTIMS; i++) {
-        int fd = descriptor_of_peer(batch->fresh_ports[i]);
+        int fd = peer_other_end(batch->fresh_ports[i]);
         for (size_t k = 0; k < VICTIMS; k++)
             batch->numbers_reused += fd >= 0 && (size_t)fd == batch->base_fd[k];
     }

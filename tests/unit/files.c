@@ -38,8 +38,8 @@ static void folders_and_missing_files_are_refused(void)
 /* A FIFO without a writer: opening it must not wait for one either. */
 static void fifos_are_refused_at_once(void)
 {
-    static const char path[] = "ferry-test-fifo";
-    (void)unlink(path);
+    char path[64];
+    temp_name(path, sizeof path, "");
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_refused(path, EINVAL);
     assert_int_equal(unlink(path), 0);
@@ -47,8 +47,8 @@ static void fifos_are_refused_at_once(void)
 
 static void sockets_are_refused(void)
 {
-    struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "ferry-test-socket"};
-    (void)unlink(name.sun_path);
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    temp_name(name.sun_path, sizeof name.sun_path, "");
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
