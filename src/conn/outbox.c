@@ -46,12 +46,14 @@ void fy_outbox_init(struct fy_outbox *out)
 static struct fy_segment *keep(ferry_conn *c, struct fy_segment *own)
 {
     pthread_mutex_unlock(&c->out.lock);
-    bool kept = fy_segment_keep(own);
+    char *copy = fy_segment_copy(own);
     pthread_mutex_lock(&c->out.lock);
-    if (kept)
-        return NULL;
-    fy_conn_fail_locked(c, -ENOMEM);
-    return own;
+    if (!copy) {
+        fy_conn_fail_locked(c, -ENOMEM);
+        return own;
+    }
+    fy_segment_adopt(own, copy);
+    return NULL;
 }
 
 /* Cuts a vector down to `most` bytes; returns how many it has then. */
@@ -196,12 +198,15 @@ static void send_lent(ferry_conn *c, const struct iovec *iov, int count, size_t 
 static void send_copied(ferry_conn *c, const struct iovec *iov, int count, size_t len)
 {
     struct fy_segment *segment = fy_segment_lent(iov, count, len);
-    if (!segment || !fy_segment_keep(segment)) {
+    char *copy = segment ? fy_segment_copy(segment) : NULL;
+    if (!copy) {
         free(segment);
         fy_conn_fail(c, -ENOMEM);
-    } else if (fy_outbox_put(c, segment) < 0) {
-        fy_segment_free(segment);
+        return;
     }
+    fy_segment_adopt(segment, copy);
+    if (fy_outbox_put(c, segment) < 0)
+        fy_segment_free(segment);
 }
 
 static bool in_a_hurry(const struct fy_outbox *out)

@@ -79,17 +79,20 @@ void fy_iov_copy(char *to, const struct iovec *iov, int count, size_t skip)
     }
 }
 
-bool fy_segment_keep(struct fy_segment *segment)
+char *fy_segment_copy(const struct fy_segment *segment)
 {
     char *copy = malloc(segment->left);
-    if (!copy)
-        return false;
-    fy_iov_copy(copy, segment->lent.iov, segment->lent.count, segment->lent.skip);
+    if (copy)
+        fy_iov_copy(copy, segment->lent.iov, segment->lent.count, segment->lent.skip);
+    return copy;
+}
+
+void fy_segment_adopt(struct fy_segment *segment, char *copy)
+{
     segment->kind = FY_MEMORY;
     segment->memory.at = copy;
     segment->memory.release = free;
     segment->memory.owner = copy;
-    return true;
 }
 
 static int gather_lent(const struct fy_segment *segment, struct iovec *iov, int room)

@@ -61,8 +61,10 @@ struct fy_segment *fy_segment_file(ferry_file *file, uint64_t offset, uint64_t l
 /* Copies all of a vector's bytes behind each other. */
 void fy_iov_copy(char *to, const struct iovec *iov, int count, size_t skip);
 
-/* Makes what is left of a lent segment the segment's own. Without the lock: the caller is the writer. */
-bool fy_segment_keep(struct fy_segment *segment);
+/* A lent segment becomes one of memory of its own, in two steps: the copy of what is left, NULL = no memory, which needs no
+ * lock (the caller is the writer); and the change, which does. */
+char *fy_segment_copy(const struct fy_segment *segment);
+void fy_segment_adopt(struct fy_segment *segment, char *copy);
 
 /* Adds the segment's bytes to `iov`, at most `room` entries; returns how many. Not for files. */
 int fy_segment_gather(const struct fy_segment *segment, struct iovec *iov, int room);
