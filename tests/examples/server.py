@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-FAIL_SAFE_S = 60
+FAIL_SAFE_S = 30
 
 directory = None  # of the programs; set by run.py
 
@@ -26,7 +26,7 @@ def command(name, *arguments):
 def own_lines(text):
     """What the program itself said on stderr; the lines of valgrind are passed on, for ctest to judge."""
     lines = text.splitlines(keepends=True)
-    valgrind = [line for line in lines if re.match(r"==\d+==", line)]
+    valgrind = [line for line in lines if re.match(r"(==|--)\d+\1", line)]
     sys.stderr.writelines(valgrind)
     return "".join(line for line in lines if line not in valgrind)
 
