@@ -17,27 +17,26 @@ static const char help[] = "  --listen ADDRESS   HOST:PORT, [HOST]:PORT, :PORT o
                            "  --backend NAME     auto, epoll or uring (default: auto)\n"
                            "  --help             this text\n";
 
+static const char *const backends[] = {
+    [FERRY_BACKEND_AUTO] = "auto",
+    [FERRY_BACKEND_EPOLL] = "epoll",
+    [FERRY_BACKEND_URING] = "uring",
+};
+
 static unsigned parse_threads(const char *text)
 {
     char *end;
     long threads = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || threads < 0 || threads > 1024) {
+    if (end == text || *end != '\0' || threads < 0 || threads > 1024)
         errx(STATUS_USAGE, "--threads takes a number from 0 to 1024, not '%s'", text);
-    }
     return (unsigned)threads;
 }
 
 static ferry_backend parse_backend(const char *name)
 {
-    static const char *const names[] = {
-        [FERRY_BACKEND_AUTO] = "auto",
-        [FERRY_BACKEND_EPOLL] = "epoll",
-        [FERRY_BACKEND_URING] = "uring",
-    };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(name, names[i]) == 0) {
+    for (size_t i = 0; i < sizeof backends / sizeof *backends; i++) {
+        if (strcmp(name, backends[i]) == 0)
             return (ferry_backend)i;
-        }
     }
     errx(STATUS_USAGE, "--backend takes auto, epoll or uring, not '%s'", name);
 }
@@ -46,20 +45,17 @@ static void print_help(const char *program, const char *listen, bool serves_file
 {
     printf("usage: %s [FLAG]...%s\n", program, serves_file ? " FILE" : "");
     printf(help, listen);
-    if (fflush(stdout) != 0) {
+    if (fflush(stdout) != 0)
         err(STATUS_FAILED, "cannot write to stdout");
-    }
 }
 
 static char *parse_operand(int argc, char **argv, bool serves_file)
 {
     int end = serves_file ? optind + 1 : optind;
-    if (argc > end) {
+    if (argc > end)
         errx(STATUS_USAGE, "unexpected argument '%s'; see --help", argv[end]);
-    }
-    if (serves_file && argc == optind) {
+    if (serves_file && argc == optind)
         errx(STATUS_USAGE, "the FILE to serve is missing; see --help");
-    }
     return argv[optind];
 }
 
@@ -99,12 +95,10 @@ example_flags example_parse(int argc, char **argv, const char *listen, bool serv
 ferry_file *example_open(const char *path)
 {
     ferry_file *file = ferry_file_open(path);
-    if (file == NULL && errno == EINVAL) {
+    if (!file && errno == EINVAL)
         errx(STATUS_FAILED, "cannot serve '%s': it is not a regular file", path);
-    }
-    if (file == NULL) {
+    if (!file)
         err(STATUS_FAILED, "cannot serve '%s'", path);
-    }
     return file;
 }
 
@@ -121,9 +115,8 @@ static int refuse_address(const char *address)
 static int serve(ferry_pool *pool, const char *address, const ferry_service *service)
 {
     ferry_listener *listener = ferry_listen(pool, address, service);
-    if (listener == NULL) {
+    if (!listener)
         return refuse_address(address);
-    }
     /* Flushed at once: a script that asked for port 0 is waiting for this line. */
     if (printf("listening on %s\n", ferry_listener_address(listener)) < 0 || fflush(stdout) != 0) {
         warn("cannot write to stdout");
@@ -140,8 +133,8 @@ static int serve(ferry_pool *pool, const char *address, const ferry_service *ser
 int example_serve(const example_flags *flags, const ferry_service *service)
 {
     ferry_pool *pool = ferry_pool_new(&flags->pool);
-    if (pool == NULL) {
-        warn("cannot start");
+    if (!pool) {
+        warn("cannot start with backend %s", backends[flags->pool.backend]);
         return STATUS_FAILED;
     }
     int status = serve(pool, flags->listen, service);

@@ -17,9 +17,8 @@ static void draw_pattern(void)
 {
     char *out = pattern;
     for (int line = 0; line < GLYPHS; line++) {
-        for (int column = 0; column < WIDTH; column++) {
+        for (int column = 0; column < WIDTH; column++)
             *out++ = (char)(FIRST + (line + column) % GLYPHS);
-        }
         *out++ = '\r';
         *out++ = '\n';
     }

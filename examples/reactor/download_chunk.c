@@ -32,19 +32,18 @@ static void send_piece(ferry_conn *conn, void *arg)
     FILE *file = ferry_conn_context(conn);
     char piece[PIECE];
     size_t got = fread(piece, 1, sizeof piece, file);
-    if (got > 0) {
+    if (got > 0)
         ferry_send(conn, piece, got);
-    } else if (is_complete(file)) {
+    else if (is_complete(file))
         ferry_shutdown(conn);
-    } else {
+    else
         ferry_abort(conn); /* a FIN would pass the part for the whole */
-    }
 }
 
 static void open_file(ferry_conn *conn, void *path)
 {
     FILE *file = fopen(path, "rb");
-    if (file == NULL) {
+    if (!file) {
         ferry_abort(conn);
         return;
     }

@@ -44,7 +44,7 @@ static void send_piece(ferry_conn *conn, void *arg)
 static void open_file(ferry_conn *conn, void *file)
 {
     download *down = malloc(sizeof *down);
-    if (down == NULL) {
+    if (!down) {
         ferry_abort(conn);
         return;
     }

@@ -17,15 +17,13 @@ static ferry_blob *read_whole(const char *path)
     ferry_file *file = example_open(path);
     size_t size = ferry_file_size(file);
     char *data = malloc(size + 1); /* so that an empty file is no special case */
-    ferry_blob *blob = data == NULL ? NULL : ferry_blob_wrap(data, size, free);
-    if (blob == NULL) {
+    ferry_blob *blob = data ? ferry_blob_wrap(data, size, free) : NULL;
+    if (!blob)
         err(EXIT_FAILURE, "cannot hold '%s'", path);
-    }
     for (size_t done = 0; done < size;) {
         ssize_t got = pread(ferry_file_fd(file), data + done, size - done, (off_t)done);
-        if (got <= 0) {
+        if (got <= 0)
             errx(EXIT_FAILURE, "cannot read '%s' to its end", path);
-        }
         done += (size_t)got;
     }
     ferry_file_unref(file);

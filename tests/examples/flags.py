@@ -93,6 +93,13 @@ class Flags(unittest.TestCase):
             for address, reason in (("192.0.2.1:0", "Cannot assign requested address"), (missing, "No such file")):
                 self.check_refused(1, f"cannot listen on {address}: {reason}", name, *operands, "--listen", address)
 
+    def test_uring(self):
+        """Where there is no io_uring it says so, and does not serve by another backend. A folder is no place for a
+        socket, so that it ends in either case."""
+        status, said, line = server.run("echo", "--backend", "uring", "--listen", f"unix:{self.folder}")
+        self.assertEqual((status, said), (1, ""))
+        self.assertRegex(line, r"^\S*echo: cannot (start with backend uring|listen on unix:[^:]+): [^\n]+\n$")
+
     def test_port_in_use(self):
         with Server("echo") as first:
             for name, operands in self.each():
