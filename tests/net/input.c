@@ -259,6 +259,7 @@ static void nothing_comes_while_paused(void)
     assert_int_equal(count_get(&host.watch.closed), 0);
     ferry_conn_resume(watch_conn(&host.watch, 0));
     peer_expect_eof(fd);
+    host_settle(&host);
     assert_int_equal(pauser.eaten.at, 21000);
     peer_close(fd);
     assert_reason(watch_reason(&host.watch, 0, NULL), 0);

@@ -23,9 +23,10 @@ static void fire(void *arg)
     count_add(&shot->fired, 1);
 }
 
+/* `shot` is zeros: somebody may be waiting for it already. */
 static void arm(struct shot *shot, ferry_loop *loop, uint64_t ms)
 {
-    *shot = (struct shot){.due_ns = now_ns() + ms * 1000000U};
+    shot->due_ns = now_ns() + ms * 1000000U;
     assert_non_null(ferry_after(loop, ms, fire, shot));
 }
 
@@ -40,7 +41,7 @@ static void one_shot_fires_once_and_not_early(void)
     static const uint64_t delays[] = {0, 1, 2, 5, 10, 30, 31, 100};
     enum { COUNT = sizeof delays / sizeof delays[0] };
     struct host host;
-    struct shot shots[COUNT];
+    struct shot shots[COUNT] = {{0}};
     start_loops(&host, 1);
     for (size_t i = 0; i < COUNT; i++)
         arm(&shots[i], ferry_pool_loop(host.pool, 0), delays[i]);
@@ -204,7 +205,7 @@ static void arm_and_cancel(void *arg)
 static void cancelled_before_it_fires(void)
 {
     struct host host;
-    struct shot shot;
+    struct shot shot = {0};
     start_loops(&host, 1);
     host_call(&host, 0, arm_and_cancel, NULL);
     arm(&shot, ferry_pool_loop(host.pool, 0), 60);
@@ -265,7 +266,7 @@ static void periodic_is_cancelled_by_another_thread(void)
 {
     struct host host;
     struct count firings = {0};
-    struct shot shot;
+    struct shot shot = {0};
     start_loops(&host, 1);
     ferry_timer *timer = ferry_every(ferry_pool_loop(host.pool, 0), 1, count_firing, &firings);
     assert_non_null(timer);
@@ -314,7 +315,7 @@ static void huge_times_do_not_wrap(void)
 {
     static const uint64_t delays[] = {UINT64_MAX, UINT64_MAX / 1000, UINT64_MAX / 1000000 + 1, INT64_MAX, UINT32_MAX};
     struct host host;
-    struct shot shot;
+    struct shot shot = {0};
     start_loops(&host, 1);
     for (size_t i = 0; i < sizeof delays / sizeof delays[0]; i++)
         assert_non_null(ferry_after(ferry_pool_loop(host.pool, 0), delays[i], never, NULL));
