@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,26 +47,27 @@ void fy_fatal(const char *format, ...)
 
 const char *ferry_strerror(int reason)
 {
-    switch (-reason) {
+    switch (reason) {
     case 0:
         return "closed in order";
-    case ECONNRESET:
+    case -ECONNRESET:
         return "reset by the peer";
-    case ECONNABORTED:
+    case -ECONNABORTED:
         return "aborted on this side";
-    case ETIMEDOUT:
+    case -ETIMEDOUT:
         return "timed out";
-    case ENOBUFS:
+    case -ENOBUFS:
         return "too many bytes pending";
-    case EMSGSIZE:
+    case -EMSGSIZE:
         return "too much unconsumed input";
-    case ENODATA:
+    case -ENODATA:
         return "the file is shorter than what was to be sent";
-    case ECANCELED:
+    case -ECANCELED:
         return "cancelled";
     default:
         break;
     }
     static _Thread_local char text[128];
-    return strerror_r(reason < 0 ? -reason : reason, text, sizeof text);
+    int number = reason < -INT_MAX ? INT_MAX : abs(reason);
+    return strerror_r(number, text, sizeof text);
 }
