@@ -113,9 +113,9 @@ done
 [ $failed -eq 0 ] || die 'not everything was verified'
 cat <<END
 
-Try next:
-  $ferry serve --listen :8888 FILE         then, anywhere:  nc THIS-MACHINE 8888 > FILE
-  $ferry get -n 100 --slow 64K ADDRESS     a hundred slow readers; see the server's memory
-  $ferry help serve; $ferry help get       all options
-  make test                                the tests
+Try next, with $1/ in PATH or after \`make install\`:
+  ferry serve --listen :8888 FILE         then, on any machine: nc THIS-ONE 8888 > FILE
+  ferry get -n 100 --slow 64K ADDRESS     a hundred slow readers; look at the server's memory
+  ferry help serve; ferry help get        all that can be asked for
+  make test                               the tests
 END

@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tool"))
 
 import program  # noqa: E402
 
-program.FAIL_SAFE_S = 280
+program.FAIL_SAFE_S = 580
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 # What a server may have resident whatever the file's size is; a file in memory comes on top.

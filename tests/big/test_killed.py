@@ -27,9 +27,10 @@ class Killed(BigCase):
         file = self.make_random(GIB)
         for mode in MODES:
             with self.subTest(mode), Serve("-q", "--mode", mode, file) as serve:
-                with Process("get", "-n", 6, "--compare", file, serve.address) as witness:
+                with Process("get", "-n", 6, "--slow", "200M", "--compare", file, serve.address) as witness:
                     for number in range(GROUPS):
                         self.kill_one_group(serve, number)
+                    self.assertIsNone(witness.process.poll(), "the witness was done before the last one was killed")
                     result = self.expect(witness.wait(), 0)
                 self.report(f"6 x 1 GiB beside {GROUPS * 8} killed, {mode}", serve, result)
                 self.bounded(serve, GIB if mode == "whole" else 0)

@@ -39,7 +39,7 @@ def own_lines(text):
     if "Sanitizer" in text or "runtime error:" in text:
         raise AssertionError(text)
     lines = text.splitlines(keepends=True)
-    valgrind = [line for line in lines if re.match(r"==\d+==", line)]
+    valgrind = [line for line in lines if re.match(r"(==|--)\d+(==|--) ", line)]
     sys.stderr.writelines(valgrind)
     return "".join(line for line in lines if line not in valgrind)
 

@@ -185,7 +185,7 @@ class Clients(Case):
             lines = sorted(serve.end().err.splitlines())
         self.assertEqual(len(lines), 3)
         for line in lines:
-            self.assertRegex(line, r"\Aferry serve: 127\.0\.0\.1:\d+: (sent 24.0 MiB|reset by the peer after .* MiB)\Z")
+            self.assertRegex(line, r"\Aferry serve: 127\.0\.0\.1:\d+: (sent 24.0 MiB|reset by the peer after .* [KM]iB)\Z")
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ static void print_rate(const struct get *get, const char *label, const struct do
 
 static void print_checks(const struct get *get, const struct summary *summary)
 {
-    if (summary->failed > 0 || summary->first->outcome == OUTCOME_ABORTED)
+    if (summary->failed > 0 || summary->first == NULL || summary->first->outcome == OUTCOME_ABORTED)
         return;
     if (get->hashing)
         printf("sha256       %s\n", summary->first->hex);
