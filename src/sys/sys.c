@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -309,4 +310,53 @@ int fy_sys_thread(void *(*run)(void *), void *arg, unsigned long *id)
 int fy_sys_sigaction(int signal, const struct sigaction *action, struct sigaction *old)
 {
     return RETRY(sigaction(signal, action, old));
+}
+
+void *fy_sys_map_stacks(size_t bytes)
+{
+    void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return NULL;
+    madvise(base, bytes, MADV_NOHUGEPAGE); /* one touched page must not become 2 MiB; an older kernel ignores MAP_STACK */
+    return base;
+}
+
+void fy_sys_unmap(void *base, size_t bytes)
+{
+    munmap(base, bytes);
+}
+
+/* MADV_GUARD_INSTALL (Linux 6.13) costs no map entry of its own, mprotect(2) one more a guard. */
+int fy_sys_guard(void *page, size_t bytes)
+{
+    enum { GUARD_INSTALL = 102 };
+    if (RETRY(madvise(page, bytes, GUARD_INSTALL)) == 0)
+        return 0;
+    return RETRY(mprotect(page, bytes, PROT_NONE));
+}
+
+void fy_sys_discard(void *base, size_t bytes)
+{
+    madvise(base, bytes, MADV_DONTNEED);
+}
+
+size_t fy_sys_untouched(void *base, size_t bytes)
+{
+    enum { PAGE = 4096, AT_ONCE = 256 };
+    unsigned char in_memory[AT_ONCE];
+    for (size_t at = 0; at < bytes; at += (size_t)AT_ONCE * PAGE) {
+        size_t part = bytes - at < (size_t)AT_ONCE * PAGE ? bytes - at : (size_t)AT_ONCE * PAGE;
+        if (mincore((char *)base + at, part, in_memory) != 0)
+            return at;
+        for (size_t page = 0; page < part / PAGE; page++)
+            if (in_memory[page] & 1)
+                return at + page * PAGE;
+    }
+    return bytes;
+}
+
+void fy_sys_alarm_stack(void *base, size_t bytes)
+{
+    const stack_t stack = {.ss_sp = base, .ss_size = bytes, .ss_flags = base ? 0 : SS_DISABLE};
+    sigaltstack(&stack, NULL);
 }

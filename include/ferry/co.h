@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Coroutines: a connection in straight lines, and what goes with it.
+ *
+ * A coroutine runs on one loop for life, on a stack of its own. It gives way only inside a call that parks: those here that
+ * say so, and ferry_send() and its kin above the high-water mark. Between two of them it has its loop for itself. A parked
+ * call fails with -ECANCELED when its coroutine is cancelled, with -ETIMEDOUT when a deadline passes.
+ */
+#ifndef FERRY_CO_H
+#define FERRY_CO_H
+
+#include <ferry/conn.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A handle: it may be kept and used for ever. One whose coroutine has finished is known to be so, also when many others
+ * have run in its place. */
+typedef struct ferry_co ferry_co;
+
+typedef struct ferry_spawn_options {
+    const char *name;  /* in dumps and messages; must outlive the coroutine; NULL = the address of fn */
+    size_t stack_size; /* bytes; 0 = 64 KiB */
+} ferry_spawn_options;
+
+/* Starts fn(arg) as a coroutine of that loop; it runs from the next turn on, never inside this call.
+ * Thread: any. Owns: nothing to give back. Fails: NULL with ENOMEM. */
+FERRY_API ferry_co *ferry_spawn(ferry_loop *loop, void (*fn)(void *arg), void *arg);
+FERRY_API ferry_co *ferry_spawn_as(ferry_loop *loop, void (*fn)(void *arg), void *arg,
+                                   const ferry_spawn_options *options);
+
+/* Parks until it has finished; 0 also if it has long since. From a thread that runs no loop it blocks that thread.
+ * Fails: -ECANCELED (the caller was cancelled), -EDEADLK (itself, or in a callback). */
+FERRY_API int ferry_join(ferry_co *co);
+
+/* Cancels it: the call it is parked in, and each parking call after, fails with -ECANCELED, so that it can clean up and
+ * return. No effect on one that has finished. Returns at once. Thread: any. */
+FERRY_API void ferry_cancel(ferry_co *co);
+
+/* The coroutine that is running on the calling thread, or NULL. Thread: any. */
+FERRY_API ferry_co *ferry_self(void);
+
+/* Lets others run for a turn. Parks. Thread: coroutine. */
+FERRY_API void ferry_yield(void);
+
+/* Parks for `ms`. 0, or -ECANCELED. Thread: coroutine. */
+FERRY_API int ferry_sleep(uint64_t ms);
+
+/* Runs fn(arg) on a worker thread, where it may block; parks until it has returned, also when cancelled meanwhile.
+ * 0, or -ECANCELED (it has not run, the coroutine having been cancelled before). Thread: coroutine. */
+FERRY_API int ferry_offload(void (*fn)(void *arg), void *arg);
+
+/* The same from a callback: done(arg) runs on that loop when fn(arg) has returned.
+ * Thread: any. Fails: -ENOMEM; neither runs then. */
+FERRY_API int ferry_offload_then(ferry_loop *loop, void (*fn)(void *arg), void (*done)(void *arg), void *arg);
+
+/* Straight-line input. For connections with `serve`, and those of ferry_dial(); one coroutine at a time reads from a
+ * connection (-EBUSY). Thread: a coroutine of the connection's loop. All of them park, and fail with the reason the
+ * connection closed with, -ECANCELED, -ETIMEDOUT (ferry_conn_set_deadline), or -EINVAL (a connection with callbacks). */
+
+/* At least one byte, at most `cap`: how many; 0 = end of input. */
+FERRY_API ssize_t ferry_recv(ferry_conn *conn, void *buf, size_t cap);
+
+/* All of `len` bytes: `len`; less, if the input ends before (0 = at once). */
+FERRY_API ssize_t ferry_recv_exact(ferry_conn *conn, void *buf, size_t len);
+
+/* Up to and including the delimiter: how many; 0 = end of input (what came before it is dropped).
+ * Fails also: -EMSGSIZE (it is not among the first `cap` bytes; they stay). */
+FERRY_API ssize_t ferry_recv_until(ferry_conn *conn, void *buf, size_t cap, const char *delimiter);
+
+/* Lends what is there, at least one byte: how many, in *data, until this coroutine parks or consumes; 0 = end of input.
+ * A connection that waits here needs no buffer. */
+FERRY_API ssize_t ferry_peek(ferry_conn *conn, const void **data);
+
+/* Takes `len` of the lent bytes off the input; what is not consumed comes again. */
+FERRY_API void ferry_consume(ferry_conn *conn, size_t len);
+
+/* Parks until nothing is pending: 0, or why that will not be. Any kind of connection. */
+FERRY_API int ferry_flush(ferry_conn *conn);
+
+/* From then on, calls parked on this connection fail with -ETIMEDOUT; 0 = no more. The connection stays as it is. */
+FERRY_API void ferry_conn_set_deadline(ferry_conn *conn, uint64_t ms_from_now);
+
+/* Connects, one attempt over all addresses of the name; parks. The connection is the caller's: ferry_close() (or _abort)
+ * and ferry_conn_unref() it. `timeout_ms`: 0 = 5000.
+ * Fails: NULL with the errno of connect(2), ETIMEDOUT, ENOENT (no such name), EINVAL (the address), ECANCELED, ENOMEM. */
+FERRY_API ferry_conn *ferry_dial(const char *address, unsigned timeout_ms);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

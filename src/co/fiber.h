@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * co: what ASan, TSan and valgrind have to be told about stacks that are switched. Nothing is left of it in other builds,
+ * but for valgrind's requests, a few instructions a stack and none a switch.
+ */
+#ifndef FY_CO_FIBER_H
+#define FY_CO_FIBER_H
+
+#include <stddef.h>
+
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#define FY_VALGRIND 1
+#endif
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+#define FY_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FY_ASAN 1
+#endif
+#endif
+
+#if defined(__SANITIZE_THREAD__)
+#define FY_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define FY_TSAN 1
+#endif
+#endif
+
+#ifdef FY_ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef FY_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+
+/* What one context has for them. */
+struct fy_fiber {
+#ifdef FY_ASAN
+    void *fake; /* ASan's stack for use-after-return */
+    const void *bottom;
+    size_t size;
+#endif
+#ifdef FY_TSAN
+    void *tsan;
+#endif
+    char nothing;
+};
+
+static inline unsigned fy_fiber_stack(char *bottom, char *top)
+{
+#ifdef FY_VALGRIND
+    return VALGRIND_STACK_REGISTER(bottom, top);
+#else
+    (void)bottom;
+    (void)top;
+    return 0;
+#endif
+}
+
+static inline void fy_fiber_no_stack(unsigned id)
+{
+#ifdef FY_VALGRIND
+    VALGRIND_STACK_DEREGISTER(id);
+#else
+    (void)id;
+#endif
+}
+
+static inline void fy_fiber_init(struct fy_fiber *fiber, char *bottom, size_t size)
+{
+    (void)fiber;
+    (void)bottom;
+    (void)size;
+#ifdef FY_ASAN
+    __asan_unpoison_memory_region(bottom, size); /* what its last user left */
+    fiber->fake = NULL;
+    fiber->bottom = bottom;
+    fiber->size = size;
+#endif
+#ifdef FY_TSAN
+    fiber->tsan = __tsan_create_fiber(0);
+#endif
+}
+
+/* The thread's own context, which is about to be left for the first time. */
+static inline void fy_fiber_of_thread(struct fy_fiber *fiber)
+{
+    (void)fiber;
+#ifdef FY_TSAN
+    fiber->tsan = __tsan_get_current_fiber();
+#endif
+}
+
+static inline void fy_fiber_fini(struct fy_fiber *fiber)
+{
+    (void)fiber;
+#ifdef FY_TSAN
+    __tsan_destroy_fiber(fiber->tsan);
+#endif
+}
+
+/* Around a switch: before it in `from` (which ends here when `last`), after it in whoever goes on. */
+static inline void fy_fiber_leave(struct fy_fiber *from, struct fy_fiber *to, int last)
+{
+    (void)from;
+    (void)to;
+    (void)last;
+#ifdef FY_ASAN
+    __sanitizer_start_switch_fiber(last ? NULL : &from->fake, to->bottom, to->size);
+#endif
+#ifdef FY_TSAN
+    __tsan_switch_to_fiber(to->tsan, 0);
+#endif
+}
+
+static inline void fy_fiber_arrive(struct fy_fiber *here, struct fy_fiber *from)
+{
+    (void)here;
+    (void)from;
+#ifdef FY_ASAN
+    __sanitizer_finish_switch_fiber(here->fake, &from->bottom, &from->size);
+#endif
+}
+
+#endif
