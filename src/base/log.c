@@ -65,7 +65,7 @@ const char *ferry_strerror(int reason)
     case -ECANCELED:
         return "cancelled";
     case -ENOENT:
-        return "no such file, or no such name";
+        return "No such file or name";
     default:
         break;
     }
