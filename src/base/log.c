@@ -64,6 +64,8 @@ const char *ferry_strerror(int reason)
         return "the file is shorter than what was to be sent";
     case -ECANCELED:
         return "cancelled";
+    case -ENOENT:
+        return "No such file or name";
     default:
         break;
     }

@@ -22,7 +22,7 @@ enum {
     ACCEPTS_A_TURN = 64,
 };
 
-enum { READY = 1, ENDING = 2 }; /* fy_source.ready */
+enum { READY = 1, ENDING = 2, BROKEN = 4 }; /* fy_source.ready */
 
 struct epoll_poll {
     struct fy_poll base;
@@ -101,6 +101,15 @@ static void epoll_request(struct fy_poll *poll, struct fy_source *source, unsign
     come_again(self(poll), source);
 }
 
+/* A reset that finds the peer's FIN already there is not told by recv(2), which goes on saying 0. */
+static ssize_t receive_end(struct fy_source *s)
+{
+    if (!(s->ready & BROKEN))
+        return 0;
+    s->ready &= (unsigned char)~BROKEN;
+    return fy_sys_take_error(s->fd);
+}
+
 static void receive(struct epoll_poll *p, struct fy_source *s)
 {
     for (int reads = 0; reads < READS_A_TURN && (s->wants & FY_WANT_RECEIVE) && (s->ready & READY); reads++) {
@@ -109,6 +118,8 @@ static void receive(struct epoll_poll *p, struct fy_source *s)
             s->ready &= (unsigned char)~READY;
             return;
         }
+        if (n == 0)
+            n = receive_end(s);
         if (n <= 0 || (n < INPUT && !(s->ready & ENDING)))
             s->ready &= (unsigned char)~READY;
         s->done(s, &(struct fy_completion){FY_RECEIVED, n, p->input});
@@ -147,6 +158,8 @@ static void dispatch(struct epoll_poll *p, struct fy_source *s, uint32_t events)
         s->ready |= READY;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         s->ready |= ENDING;
+    if (events & EPOLLERR)
+        s->ready |= BROKEN;
     if ((events & EPOLLERR) && !(s->wants & FY_WANT_RECEIVE)) {
         int error = fy_sys_take_error(s->fd);
         if (error < 0)
