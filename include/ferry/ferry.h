@@ -19,11 +19,13 @@
 #define FERRY_VERSION_MINOR 1
 #define FERRY_VERSION_PATCH 0
 
+#include <ferry/co.h>
 #include <ferry/conn.h>
 #include <ferry/error.h>
 #include <ferry/file.h>
 #include <ferry/loop.h>
 #include <ferry/server.h>
+#include <ferry/sync.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -35,11 +35,18 @@ typedef struct ferry_socket_options {
     int backlog;                   /* of a listener; 0 = the system's maximum */
 } ferry_socket_options;
 
-/* How the connections of a listener or dialer are driven. It is copied; strings and `arg` are not.
+/* How the connections of a listener or dialer are driven: by `serve`, or by callbacks. It is copied; strings and `arg` are
+ * not.
  * Each callback may be NULL; all run on the connection's loop, never inside a call of ferry, never two at once for one
  * connection. Any function may be called from any of them; in on_close a send is a counted no-op. */
 typedef struct ferry_service {
     void *arg; /* handed to each callback */
+
+    /* Coroutine style (ferry/co.h): each connection gets a coroutine, and closes in order when this returns. on_close may be
+     * given as well; of the other callbacks none. */
+    void (*serve)(ferry_conn *conn, void *arg);
+
+    /* Reactor style. */
 
     /* The connection is ready. */
     void (*on_open)(ferry_conn *conn, void *arg);
@@ -70,6 +77,8 @@ typedef struct ferry_service {
     void (*on_low_water)(ferry_conn *conn, size_t pending, void *arg);
     ferry_overflow overflow; /* what max_pending does */
     ferry_socket_options socket;
+    const char *name;  /* of its coroutines, in dumps and messages; NULL = none */
+    size_t stack_size; /* bytes, of its coroutines; 0 = 64 KiB */
 } ferry_service;
 
 /* Listens, and opens each connection on one of the pool's loops. The listener lives as long as the pool.

@@ -24,11 +24,11 @@ FERRY_API int ferry_wait_group_wait(ferry_wait_group *group); /* until the count
 /* A channel carries items of one size, in order, through a buffer of `capacity` items (at least 1).
  * Thread: any; where it parks or blocks: coroutine, or a thread without a loop. */
 typedef struct ferry_channel ferry_channel;
-FERRY_API ferry_channel *ferry_channel_new(size_t item_size, size_t capacity); /* NULL with ENOMEM, EINVAL */
-FERRY_API void ferry_channel_free(ferry_channel *channel);                     /* nobody may be waiting */
-FERRY_API int ferry_channel_send(ferry_channel *channel, const void *item);    /* 0, -EPIPE (closed), -ECANCELED */
+FERRY_API ferry_channel *ferry_channel_new(size_t item_size, size_t capacity);  /* NULL with ENOMEM, EINVAL */
+FERRY_API void ferry_channel_free(ferry_channel *channel);                      /* nobody may be waiting */
+FERRY_API int ferry_channel_send(ferry_channel *channel, const void *item);     /* 0, -EPIPE (closed), -ECANCELED */
 FERRY_API int ferry_channel_try_send(ferry_channel *channel, const void *item); /* 0, -EPIPE, -EAGAIN; never waits */
-FERRY_API int ferry_channel_recv(ferry_channel *channel, void *item); /* 1; 0 = closed and empty; -ECANCELED */
+FERRY_API int ferry_channel_recv(ferry_channel *channel, void *item);     /* 1; 0 = closed and empty; -ECANCELED */
 FERRY_API int ferry_channel_try_recv(ferry_channel *channel, void *item); /* 1, 0, -EAGAIN; never waits */
 FERRY_API void ferry_channel_close(ferry_channel *channel); /* no more is sent; what is in it is still received */
 

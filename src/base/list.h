@@ -34,6 +34,11 @@ static inline void fy_list_append(struct fy_list *head, struct fy_list *node)
     head->prev = node;
 }
 
+static inline void fy_list_prepend(struct fy_list *head, struct fy_list *node)
+{
+    fy_list_append(head->next, node);
+}
+
 static inline void fy_list_remove(struct fy_list *node)
 {
     node->prev->next = node->next;

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { PAGE = 4096, SLAB_BYTES = 4 << 20, SLAB_LEAST = 4 };
+enum { PAGE = 4096, GUARD = 4 * PAGE, SLAB_BYTES = 4 << 20, SLAB_LEAST = 4 };
 
 /* Stacks of one size, mapped together. */
 struct fy_slab {
@@ -46,7 +46,7 @@ static int guard(struct fy_slab *slab)
 {
     int error = 0;
     for (unsigned i = 0; i < slab->count && error == 0; i++)
-        error = fy_sys_guard(slab->stacks[i].base, PAGE);
+        error = fy_sys_guard(slab->stacks[i].base, GUARD);
     return error;
 }
 
@@ -103,7 +103,7 @@ void fy_stacks_fini(struct fy_stacks *stacks)
 
 struct fy_stack *fy_stack_take(struct fy_stacks *stacks, size_t size)
 {
-    size_t bytes = (size + PAGE - 1) / PAGE * PAGE + PAGE;
+    size_t bytes = (size + PAGE - 1) / PAGE * PAGE + GUARD;
     struct fy_sizes *of = find_size(stacks, bytes);
     if (!of || (!of->idle && !map_slab(stacks, of)))
         return NULL;
@@ -131,12 +131,12 @@ char *fy_stack_top(const struct fy_stack *stack)
 
 char *fy_stack_bottom(const struct fy_stack *stack)
 {
-    return stack->base + PAGE;
+    return stack->base + GUARD;
 }
 
 size_t fy_stack_size(const struct fy_stack *stack)
 {
-    return stack->slab->of->bytes - PAGE;
+    return stack->slab->of->bytes - GUARD;
 }
 
 size_t fy_stack_touched(const struct fy_stack *stack)
@@ -154,5 +154,5 @@ void fy_stack_forget(const struct fy_stack *stack)
 bool fy_stack_guards(const struct fy_stack *stack, const void *address)
 {
     const char *at = address;
-    return at >= stack->base && at < stack->base + PAGE;
+    return at >= stack->base && at < stack->base + GUARD;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * co: stacks. Mapped in slabs, each stack with a guard page below it, reused last in, first out.
+ * co: stacks. Mapped in slabs, each stack with a guard below it, reused last in, first out.
  *
  *     base                                                        top
- *     | guard page |  ................ unused ....  <-- grows  |
+ *     | 16 KiB guard |  ................ unused ....  <-- grows  |
  *
- * A guard is a page that faults. Linux 6.13 marks it in the page table (MADV_GUARD_INSTALL), so that a slab stays one map
+ * A guard is pages that fault; four, so that a frame of some size does not step over them. Linux 6.13 marks it in the page table (MADV_GUARD_INSTALL), so that a slab stays one map
  * entry, however many stacks it has; before that, mprotect(2) splits the map at each guard, and a process runs into
  * vm.max_map_count at some 32,700 stacks.
  *

@@ -39,6 +39,8 @@ void fy_close_begin(ferry_conn *c)
     c->closing = true;
     fy_buffer_consume(&c->input, fy_buffer_size(c->input));
     fy_input_settle(c);
+    if (c->driver->observer->closing)
+        c->driver->observer->closing(c);
     restart_linger(c);
     fy_close_check(c);
 }

@@ -20,7 +20,7 @@ static void run_task(struct fy_task *task);
 
 ferry_conn *fy_conn_new(ferry_loop *loop, const struct fy_driver *driver, void *tag)
 {
-    ferry_conn *c = calloc(1, sizeof *c);
+    ferry_conn *c = calloc(1, sizeof *c + driver->extra);
     if (!c)
         return NULL;
     c->source.fd = -1;
@@ -72,13 +72,62 @@ int fy_conn_open(ferry_conn *c, int fd)
 
 void fy_conn_mark(ferry_conn *c, unsigned due)
 {
-    due &= c->driver->told | FY_DUE_ALWAYS;
+    due &= c->driver->told | c->out.awaited | FY_DUE_ALWAYS;
     c->out.due |= (unsigned short)due;
     if (due == 0 || c->out.posted || (fy_loop_here(c->loop) && c->entered))
         return;
     c->out.posted = true;
     ferry_conn_ref(c);
     fy_loop_post(c->loop, &c->task); /* under the lock, so that the connection, and its loop, cannot end meanwhile */
+}
+
+/* Waiting. */
+
+static void set_awaited(ferry_conn *c)
+{
+    unsigned awaited = 0;
+    for (const struct fy_waiter *w = c->waiters; w; w = w->next)
+        awaited |= w->due;
+    pthread_mutex_lock(&c->out.lock);
+    c->out.awaited = (unsigned short)awaited;
+    pthread_mutex_unlock(&c->out.lock);
+}
+
+void fy_conn_wait(ferry_conn *c, struct fy_waiter *waiter)
+{
+    struct fy_waiter **last = &c->waiters;
+    while (*last)
+        last = &(*last)->next;
+    waiter->next = NULL;
+    *last = waiter;
+    set_awaited(c);
+}
+
+void fy_conn_unwait(ferry_conn *c, struct fy_waiter *waiter)
+{
+    for (struct fy_waiter **at = &c->waiters; *at; at = &(*at)->next)
+        if (*at == waiter) {
+            *at = waiter->next;
+            set_awaited(c);
+            return;
+        }
+}
+
+static void wake(ferry_conn *c, unsigned due)
+{
+    struct fy_waiter **at = &c->waiters;
+    if (!*at)
+        return;
+    while (*at) {
+        struct fy_waiter *waiter = *at;
+        if (!(waiter->due & due)) {
+            at = &waiter->next;
+            continue;
+        }
+        *at = waiter->next;
+        waiter->wake(waiter);
+    }
+    set_awaited(c);
 }
 
 static unsigned take_due(ferry_conn *c)
@@ -150,6 +199,7 @@ static void end(ferry_conn *c)
     free(c->input);
     c->input = NULL;
     fy_queue_let_go(c);
+    wake(c, ~0U);
     c->driver->observer->close(c, reason);
     c->loop->counters.conns--;
     fy_list_remove(&c->link);
@@ -190,8 +240,10 @@ static void tell_high(ferry_conn *c)
     bool high = memory > c->driver->high_water && !c->out.dead;
     c->out.above = high;
     pthread_mutex_unlock(&c->out.lock);
-    if (high)
+    if (high && (c->driver->told & FY_DUE_HIGH))
         c->driver->observer->high(c, memory);
+    if (!high)
+        wake(c, FY_DUE_LOW);
 }
 
 /* Only telling it arms the high mark again, so that the two always come in pairs. */
@@ -203,18 +255,23 @@ static void tell_low(ferry_conn *c)
     if (low)
         c->out.above = false;
     pthread_mutex_unlock(&c->out.lock);
-    if (low)
-        c->driver->observer->low(c, memory);
+    if (!low)
+        return;
+    wake(c, FY_DUE_LOW);
+    c->driver->observer->low(c, memory);
 }
 
 static void tell_drain(ferry_conn *c)
 {
     pthread_mutex_lock(&c->out.lock);
-    bool drained = !c->out.first && c->out.role == FY_IDLE && c->out.undrained && !c->out.dead;
+    bool drained = !c->out.first && c->out.role == FY_IDLE && !c->out.dead;
+    bool tell = drained && c->out.undrained && (c->driver->told & FY_DUE_DRAIN);
     if (drained)
         c->out.undrained = false;
     pthread_mutex_unlock(&c->out.lock);
     if (drained)
+        wake(c, FY_DUE_DRAIN);
+    if (tell)
         c->driver->observer->drain(c);
 }
 

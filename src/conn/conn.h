@@ -27,6 +27,7 @@ struct fy_observer {
     void (*open)(ferry_conn *);
     size_t (*data)(ferry_conn *, const void *data, size_t len); /* returns bytes consumed */
     void (*eof)(ferry_conn *);
+    void (*closing)(ferry_conn *); /* ferry_close() has begun: no more data and no eof will come; may be NULL */
     void (*drain)(ferry_conn *);
     void (*high)(ferry_conn *, size_t pending);
     void (*low)(ferry_conn *, size_t pending);
@@ -39,6 +40,13 @@ struct fy_budget {
     size_t limit;
 };
 
+/* Somebody who waits for something to become due once; on the stack of whoever waits. */
+struct fy_waiter {
+    struct fy_waiter *next;
+    unsigned due; /* FY_DUE_LOW or FY_DUE_DRAIN; the end of the connection ends every wait */
+    void (*wake)(struct fy_waiter *);
+};
+
 /* Who drives a connection and within which limits; shared by many, and outlives them. */
 struct fy_driver {
     const struct fy_observer *observer;
@@ -48,6 +56,7 @@ struct fy_driver {
     size_t max_input;
     uint64_t idle_ns, linger_ns; /* idle: 0 = off */
     uint64_t min_rate;           /* bytes/s; 0 = off */
+    size_t extra;                /* bytes behind each connection, zeroed: the observer's own */
     unsigned told;               /* the FY_DUE_* that the observer has an ear for */
     bool drop_overflow;          /* instead of closing */
 };
@@ -81,7 +90,8 @@ struct ferry_conn {
     struct fy_list link; /* in loop->conns, then in loop->dead */
     struct fy_task task;
     struct fy_timer timer;
-    struct fy_buffer *input; /* bytes the observer left unconsumed */
+    struct fy_waiter *waiters; /* first come, first served */
+    struct fy_buffer *input;   /* bytes the observer left unconsumed */
     atomic_uint_fast64_t received;
     atomic_uint_fast64_t acked;         /* bytes the peer has acknowledged, when last asked */
     atomic_uint_fast64_t active;        /* when bytes last moved */
@@ -93,6 +103,7 @@ struct ferry_conn {
     bool fin_out; /* our FIN is out: the loop's copy of out.fin_sent */
     bool closing;
     bool starved;          /* the timer is to try a send again */
+    bool unwanted;         /* the observer does not want input now */
     bool busy;             /* ferry_conn_set_busy() */
     unsigned char verdict; /* ferry_verdict */
 
@@ -127,6 +138,10 @@ void fy_conn_mark(ferry_conn *conn, unsigned due);
 /* Ends it: at once, with the reason. Any thread; the `locked` one with the lock held. */
 void fy_conn_fail(ferry_conn *conn, int reason);
 void fy_conn_fail_locked(ferry_conn *conn, int reason);
+
+/* Waits, or waits no more. The loop's thread. */
+void fy_conn_wait(ferry_conn *conn, struct fy_waiter *waiter);
+void fy_conn_unwait(ferry_conn *conn, struct fy_waiter *waiter);
 
 /* The pool is stopping: closes it unless it has something under way. */
 void fy_conn_retire(ferry_conn *conn);

@@ -89,5 +89,6 @@ void fy_input_settle(ferry_conn *c)
     if (again && c->input && accepts_input(c))
         give_buffer(c);
     if (c->source.live)
-        fy_poll_request(c->loop->poll, &c->source, paused || c->eof || over ? 0 : FY_WANT_RECEIVE);
+        fy_poll_request(c->loop->poll, &c->source,
+                        paused || c->eof || over || (c->unwanted && !c->closing) ? 0 : FY_WANT_RECEIVE);
 }

@@ -167,7 +167,7 @@ static void write_out(ferry_conn *c, struct fy_segment *own, uint64_t limit)
         out->role = (unsigned char)next;
         if (next == FY_CORKED)
             fy_conn_mark(c, FY_DUE_WRITE);
-        if (!out->first && out->undrained)
+        if (!out->first && (out->undrained || (out->awaited & FY_DUE_DRAIN)))
             fy_conn_mark(c, FY_DUE_DRAIN);
     }
     free(own);

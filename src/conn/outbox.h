@@ -29,11 +29,12 @@ struct fy_outbox {
     uint64_t last_write;                  /* nanoseconds of fy_now_ns(), about */
     unsigned drops;                       /* calls refused */
     int drop_reason;
-    unsigned short due; /* FY_DUE_* */
-    unsigned char role; /* enum fy_role */
-    bool posted : 1;    /* the connection's task is on its way */
-    bool retry : 1;     /* the kernel had room again while somebody was writing */
-    bool ended : 1;     /* nothing more may be queued: a FIN stands behind the queue */
+    unsigned short awaited; /* FY_DUE_* that somebody waits for with fy_conn_wait() */
+    unsigned short due;     /* FY_DUE_* */
+    unsigned char role;     /* enum fy_role */
+    bool posted : 1;        /* the connection's task is on its way */
+    bool retry : 1;         /* the kernel had room again while somebody was writing */
+    bool ended : 1;         /* nothing more may be queued: a FIN stands behind the queue */
     bool fin_sent : 1;
     bool dead : 1;      /* the queue is dropped; error says why */
     bool above : 1;     /* above high_water, or below again and not told yet */

@@ -8,10 +8,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* A coroutine of the connection's loop waits above the high-water mark; nobody else does. */
+static void hold_back(ferry_conn *conn)
+{
+    if (fy_loop_here(conn->loop) && conn->loop->hold_back)
+        conn->loop->hold_back(conn);
+}
+
 void ferry_send(ferry_conn *conn, const void *data, size_t len)
 {
     const struct iovec iov = {(void *)data, len};
     fy_outbox_send(conn, &iov, 1, len);
+    hold_back(conn);
 }
 
 void ferry_sendv(ferry_conn *conn, const struct iovec *iov, int count)
@@ -20,12 +28,14 @@ void ferry_sendv(ferry_conn *conn, const struct iovec *iov, int count)
     for (int i = 0; i < count; i++)
         len += iov[i].iov_len;
     fy_outbox_send(conn, iov, count, len);
+    hold_back(conn);
 }
 
 static void put(ferry_conn *conn, struct fy_segment *segment)
 {
     if (fy_outbox_put(conn, segment) < 0)
         fy_queue_discard(conn, segment);
+    hold_back(conn);
 }
 
 void ferry_send_owned(ferry_conn *conn, void *data, size_t len, void (*release)(void *data))

@@ -23,6 +23,8 @@ struct fy_task {
 enum { FY_SPARES = 16 };
 
 struct fy_workers;
+struct fy_cos;
+struct ferry_conn;
 
 struct ferry_loop {
     /* any thread */
@@ -40,12 +42,16 @@ struct ferry_loop {
     struct fy_poll *poll;
     struct fy_source bell; /* an eventfd; never read: each ring is an edge */
     struct fy_timers timers;
-    uint64_t now;                       /* fy_now_ns() at the start of this turn */
-    struct fy_list conns;               /* ferry_conn.link */
-    struct fy_list dead;                /* ferry_conn.link of those to let go when the turn is over */
-    void (*bury)(struct fy_list *dead); /* lets go of one of them */
-    bool stopping;                      /* connections with nothing under way close */
-    void *spare[FY_SPARES];             /* warm blocks for whoever layers above; free(3) takes them */
+    uint64_t now;                           /* fy_now_ns() at the start of this turn */
+    struct fy_list conns;                   /* ferry_conn.link */
+    struct fy_list dead;                    /* ferry_conn.link of those to let go when the turn is over */
+    void (*bury)(struct fy_list *dead);     /* lets go of one of them */
+    struct fy_cos *cos;                     /* its coroutines: co/co.h */
+    void (*hold_back)(struct ferry_conn *); /* what a send does above the high-water mark; set while somebody who may
+                                               wait runs on the loop */
+    bool cut, abandoned;                    /* stopping: the grace time is over; what did not end then is left behind */
+    bool stopping;                          /* connections with nothing under way close */
+    void *spare[FY_SPARES];                 /* warm blocks for whoever layers above; free(3) takes them */
     unsigned spares;
     uint64_t cut_at; /* when the grace time of stopping is over */
     ferry_loop_counters counters;

@@ -6,6 +6,7 @@
  * name up again, on a worker, and tries its addresses one after the other.
  */
 #include "base/clock.h"
+#include "co/straight.h"
 #include "loop/worker.h"
 #include "server/pool.h"
 #include "server/service.h"
@@ -201,28 +202,72 @@ static void set_options(struct dial *d, const ferry_connect_options *given)
     d->options.backoff_max_ms = value_or(o->backoff_max_ms, BACKOFF_MAX_MS);
 }
 
-int ferry_connect(ferry_loop *loop, const char *address, const ferry_service *service,
-                  const ferry_connect_options *options)
+/* Makes a dial, ready to be posted; `straight` for ferry_dial(). NULL with errno. */
+static struct dial *new_dial(ferry_loop *loop, const char *address, const ferry_service *service, bool straight)
 {
     struct dial *d = calloc(1, sizeof *d);
     if (!d)
-        return -ENOMEM;
+        return NULL;
     int error = fy_addr_parse(address, &d->address);
     if (error == 0)
         error = fy_service_init(&d->service, service, &loop->pool->budget);
+    if (error == 0 && straight)
+        fy_service_straight(&d->service);
     if (error == 0 && !(d->conn = fy_conn_new(loop, &d->service.driver, d)))
         error = -ENOMEM;
     if (error < 0) {
         free(d);
-        return error;
+        errno = -error;
+        return NULL;
     }
     d->service.gone = gone;
-    set_options(d, options);
     d->starting.run = start;
     d->resolving.work = look_up;
     d->resolving.done.run = looked_up;
     d->resolving.loop = loop;
     d->timer.fire = timed_out;
+    return d;
+}
+
+int ferry_connect(ferry_loop *loop, const char *address, const ferry_service *service,
+                  const ferry_connect_options *options)
+{
+    struct dial *d = new_dial(loop, address, service, false);
+    if (!d)
+        return -errno;
+    set_options(d, options);
     fy_loop_post(loop, &d->starting);
     return 0;
+}
+
+/* Waits for on_open or on_close of the coroutine style (coroutine.c), whichever comes. */
+static int await_open(ferry_conn *conn)
+{
+    struct fy_straight *s = fy_straight_of(conn);
+    s->dialer = fy_co_self();
+    int result = fy_co_park("ferry_dial", conn, 0);
+    s->dialer = NULL;
+    if (result == 1)
+        return 0;
+    fy_conn_fail(conn, -ECANCELED); /* has no effect on one that failed by itself */
+    return result < 0 ? result : ferry_conn_error(conn);
+}
+
+ferry_conn *ferry_dial(const char *address, unsigned timeout_ms)
+{
+    const struct fy_co *co = fy_co_need("ferry_dial");
+    const ferry_service nothing = {0};
+    const ferry_connect_options once = {.timeout_ms = timeout_ms, .attempts = 1};
+    struct dial *d = new_dial(co->loop, address, &nothing, true);
+    if (!d)
+        return NULL;
+    set_options(d, &once);
+    ferry_conn *conn = ferry_conn_ref(d->conn);
+    fy_loop_post(co->loop, &d->starting);
+    int error = await_open(conn);
+    if (error == 0)
+        return conn;
+    ferry_conn_unref(conn);
+    errno = -error;
+    return NULL;
 }

@@ -69,4 +69,5 @@ void ferry_loop_dump(ferry_loop *loop, FILE *to)
             loop->stopping ? ", stopping" : "");
     for (struct fy_list *link = loop->conns.next; link != &loop->conns; link = link->next)
         dump_conn(FY_CONTAINER(link, ferry_conn, link), to);
+    fy_cos_dump(loop, to);
 }

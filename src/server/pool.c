@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "co/overflow.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -27,14 +28,28 @@ static unsigned cores(void)
     return (unsigned)CPU_COUNT(&allowed);
 }
 
+static void end_loop(ferry_loop *loop)
+{
+    fy_cos_fini(loop);
+    fy_loop_fini(loop);
+}
+
+static int start_loop(ferry_loop *loop, const struct fy_backend *backend)
+{
+    int error = fy_loop_init(loop, backend);
+    if (error == 0 && (error = fy_cos_init(loop)) < 0)
+        fy_loop_fini(loop);
+    return error;
+}
+
 static int start_loops(ferry_pool *pool)
 {
     for (unsigned i = 0; i < pool->size; i++) {
         ferry_loop *loop = &pool->loops[i];
-        int error = fy_loop_init(loop, pool->backend);
+        int error = start_loop(loop, pool->backend);
         if (error < 0) {
             while (i > 0)
-                fy_loop_fini(&pool->loops[--i]);
+                end_loop(&pool->loops[--i]);
             return error;
         }
         loop->pool = pool;
@@ -66,7 +81,7 @@ static int init_pool(ferry_pool *pool)
     int error = start_loops(pool);
     if (error == 0 && o->handle_signals && (error = fy_signals_claim(pool)) < 0)
         for (unsigned i = 0; i < pool->size; i++)
-            fy_loop_fini(&pool->loops[i]);
+            end_loop(&pool->loops[i]);
     return error;
 }
 
@@ -135,15 +150,21 @@ static void stop_listening(ferry_pool *pool)
         ring(&pool->loops[i]);
 }
 
+static uint64_t grace_ns(const ferry_loop *loop)
+{
+    unsigned ms = loop->pool->options.grace_ms;
+    return (ms ? ms : GRACE_MS) * FY_MS;
+}
+
 static void begin_stop(ferry_loop *loop)
 {
-    unsigned grace = loop->pool->options.grace_ms ? loop->pool->options.grace_ms : GRACE_MS;
     loop->stopping = true;
-    loop->cut_at = fy_now_ns() + grace * FY_MS;
+    loop->cut_at = fy_now_ns() + grace_ns(loop);
     if (loop->index == 0)
         stop_listening(loop->pool);
     for (struct fy_list *link = loop->conns.next; link != &loop->conns; link = link->next)
         fy_conn_retire(FY_CONTAINER(link, ferry_conn, link));
+    fy_cos_cancel(loop, false);
 }
 
 static void cut(ferry_loop *loop)
@@ -153,13 +174,27 @@ static void cut(ferry_loop *loop)
             fy_conn_fail(FY_CONTAINER(link, ferry_conn, link), -ECANCELED);
             atomic_fetch_add(&loop->pool->cuts, 1);
         }
-    loop->cut_at = UINT64_MAX;
+    fy_cos_cancel(loop, true);
+}
+
+/* What is still there when the grace time is over has been cut; a coroutine that goes on in spite of being cancelled gets
+ * as long again, is named, and is left behind as it is. */
+static void run_out(ferry_loop *loop, uint64_t now)
+{
+    if (!loop->cut) {
+        cut(loop);
+        loop->cut = true;
+        loop->cut_at = now + grace_ns(loop);
+        return;
+    }
+    fy_cos_report(loop);
+    loop->abandoned = true;
 }
 
 static bool is_done(ferry_loop *loop)
 {
     return loop->stopping && !atomic_load(&loop->pool->listening) && fy_mailbox_empty(&loop->mail) &&
-           fy_list_empty(&loop->conns);
+           fy_list_empty(&loop->conns) && loop->cos->count == 0;
 }
 
 /* One turn, with what stopping asks for. Returns 1, 0 when the loop is done, or -errno. */
@@ -170,12 +205,12 @@ static int turn(ferry_loop *loop, int64_t timeout_ns)
         begin_stop(loop);
     if (loop->stopping) {
         uint64_t now = fy_now_ns();
-        if (stops > 1 || now >= loop->cut_at)
-            cut(loop);
-        if (is_done(loop))
+        if (now >= loop->cut_at || (stops > 1 && !loop->cut))
+            run_out(loop, now);
+        if (is_done(loop) || loop->abandoned)
             return 0;
-        int64_t grace = loop->cut_at == UINT64_MAX ? -1 : (int64_t)(loop->cut_at - now);
-        if (grace >= 0 && (timeout_ns < 0 || grace < timeout_ns))
+        int64_t grace = (int64_t)(loop->cut_at - now);
+        if (timeout_ns < 0 || grace < timeout_ns)
             timeout_ns = grace;
     }
     int error = fy_loop_turn(loop, timeout_ns);
@@ -185,8 +220,11 @@ static int turn(ferry_loop *loop, int64_t timeout_ns)
 static int run(ferry_loop *loop)
 {
     int result = 1;
+    struct fy_alarm alarm;
+    fy_overflow_enter(&alarm);
     while (result > 0)
         result = turn(loop, -1);
+    fy_overflow_leave(&alarm);
     return result;
 }
 
@@ -244,7 +282,7 @@ int ferry_pool_run(ferry_pool *pool)
 int ferry_loop_timeout(ferry_loop *loop)
 {
     int64_t idle = fy_loop_idle_ns(loop);
-    if (loop->stopping && loop->cut_at != UINT64_MAX) {
+    if (loop->stopping) {
         int64_t grace = (int64_t)(loop->cut_at - fy_now_ns());
         idle = idle < 0 || grace < idle ? (grace > 0 ? grace : 0) : idle;
     }
@@ -279,7 +317,8 @@ static void run_dry(ferry_pool *pool)
         again = false;
         for (unsigned i = 0; i < pool->size; i++) {
             ferry_loop *loop = &pool->loops[i];
-            if (fy_list_empty(&loop->conns) && fy_mailbox_empty(&loop->mail))
+            bool left = loop->cos->count > 0 && !loop->abandoned;
+            if (fy_list_empty(&loop->conns) && fy_mailbox_empty(&loop->mail) && !left)
                 continue;
             cut(loop);
             fy_loop_settle(loop);
@@ -303,7 +342,7 @@ void ferry_pool_free(ferry_pool *pool)
     pool->workers = NULL;
     run_dry(pool);
     for (unsigned i = 0; i < pool->size; i++)
-        fy_loop_fini(&pool->loops[i]);
+        end_loop(&pool->loops[i]);
     for (struct fy_list *link; (link = fy_list_take(&pool->listeners));)
         fy_listener_free(fy_listener_of(link));
     pthread_mutex_destroy(&pool->lock);

@@ -5,6 +5,7 @@
 #ifndef FY_SERVER_POOL_H
 #define FY_SERVER_POOL_H
 
+#include "co/co.h"
 #include "conn/conn.h"
 #include "loop/worker.h"
 

@@ -5,6 +5,7 @@
 #include "server/service.h"
 
 #include "base/clock.h"
+#include "co/straight.h"
 #include "sys/sock.h"
 
 #include <errno.h>
@@ -16,11 +17,25 @@ static unsigned told(const ferry_service *user)
     return (user->on_drain ? FY_DUE_DRAIN : 0U) | (user->on_high_water ? FY_DUE_HIGH : 0U) | FY_DUE_LOW;
 }
 
+void fy_service_straight(struct fy_service *service)
+{
+    service->driver.observer = &fy_coroutine;
+    service->driver.extra = sizeof(struct fy_straight);
+    service->driver.told = FY_DUE_LOW;
+}
+
+/* A style is serve, or callbacks; on_close goes with both. */
+static bool mixes_styles(const ferry_service *user)
+{
+    return user->serve && (user->on_open || user->on_data || user->on_eof || user->on_drain || user->on_high_water ||
+                           user->on_low_water);
+}
+
 int fy_service_init(struct fy_service *service, const ferry_service *user, struct fy_budget *budget)
 {
     size_t high = user->high_water ? user->high_water : HIGH_WATER;
     size_t low = user->low_water ? user->low_water : high / 2;
-    if (low > high || user->overflow > FERRY_OVERFLOW_DROP)
+    if (mixes_styles(user) || low > high || user->overflow > FERRY_OVERFLOW_DROP)
         return -EINVAL;
     service->user = *user;
     service->driver = (struct fy_driver){
@@ -36,5 +51,7 @@ int fy_service_init(struct fy_service *service, const ferry_service *user, struc
         .told = told(user),
         .drop_overflow = user->overflow == FERRY_OVERFLOW_DROP,
     };
+    if (user->serve)
+        fy_service_straight(service);
     return fy_sock_check(&user->socket);
 }

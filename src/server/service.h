@@ -18,7 +18,11 @@ struct fy_service {
 /* Fills it in, with the defaults. 0, or -EINVAL when it contradicts itself. */
 int fy_service_init(struct fy_service *service, const ferry_service *user, struct fy_budget *budget);
 
-/* callbacks.c: the reactor style. */
+/* Makes its connections the kind that a coroutine drives. */
+void fy_service_straight(struct fy_service *service);
+
+/* callbacks.c: the reactor style; coroutine.c: the coroutine style. */
 extern const struct fy_observer fy_callbacks;
+extern const struct fy_observer fy_coroutine;
 
 #endif

@@ -314,10 +314,12 @@ int fy_sys_sigaction(int signal, const struct sigaction *action, struct sigactio
 
 void *fy_sys_map_stacks(size_t bytes)
 {
-    void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+    void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1,
+                      0);
     if (base == MAP_FAILED)
         return NULL;
-    madvise(base, bytes, MADV_NOHUGEPAGE); /* one touched page must not become 2 MiB; an older kernel ignores MAP_STACK */
+    madvise(base, bytes,
+            MADV_NOHUGEPAGE); /* one touched page must not become 2 MiB; an older kernel ignores MAP_STACK */
     return base;
 }
 
@@ -355,8 +357,7 @@ size_t fy_sys_untouched(void *base, size_t bytes)
     return bytes;
 }
 
-void fy_sys_alarm_stack(void *base, size_t bytes)
+void fy_sys_alarm_stack(const stack_t *stack, stack_t *before)
 {
-    const stack_t stack = {.ss_sp = base, .ss_size = bytes, .ss_flags = base ? 0 : SS_DISABLE};
-    sigaltstack(&stack, NULL);
+    sigaltstack(stack, before);
 }

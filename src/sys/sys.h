@@ -57,10 +57,10 @@ bool fy_sys_in_memory(int fd, uint64_t offset, size_t len); /* true also when th
 /* Memory for stacks, in whole pages. */
 void *fy_sys_map_stacks(size_t bytes); /* NULL = none */
 void fy_sys_unmap(void *base, size_t bytes);
-int fy_sys_guard(void *page, size_t bytes);          /* touching it faults from now on */
-void fy_sys_discard(void *base, size_t bytes);       /* the pages are given back; they read as zeros again */
-size_t fy_sys_untouched(void *base, size_t bytes);   /* bytes from `base` on that have no page in memory */
-void fy_sys_alarm_stack(void *base, size_t bytes);   /* where this thread's signal handlers run; sigaltstack(2) */
+int fy_sys_guard(void *page, size_t bytes);                     /* touching it faults from now on */
+void fy_sys_discard(void *base, size_t bytes);                  /* the pages are given back; they read as zeros again */
+size_t fy_sys_untouched(void *base, size_t bytes);              /* bytes from `base` on that have no page in memory */
+void fy_sys_alarm_stack(const stack_t *stack, stack_t *before); /* where this thread's signal handlers run */
 
 /* The rest. */
 struct addrinfo;

@@ -9,7 +9,7 @@ import pathlib
 import re
 import sys
 
-LAYERS = ["base", "sys", "poll", "loop", "conn", "server"]
+LAYERS = ["base", "sys", "poll", "loop", "conn", "co", "server"]
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)')
 
 

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * co: input in straight lines, and waiting for output.
+ *
+ * Reading from the socket goes on only while somebody waits for input: a coroutine that does something else holds the peer
+ * back by TCP's window, like a paused connection. What it leaves unconsumed when it parks is kept in the connection's
+ * buffer (conn/input.c), and comes again in one piece with what follows.
+ */
+#include "co/straight.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct fy_straight *fy_straight_of(const ferry_conn *conn)
+{
+    return conn->driver->extra ? (struct fy_straight *)(void *)((ferry_conn *)conn + 1) : NULL;
+}
+
+static void want_input(ferry_conn *conn, struct fy_co *reader)
+{
+    fy_straight_of(conn)->reader = reader;
+    conn->unwanted = !reader;
+    conn->busy = !reader; /* for a pool that stops: one that waits for input has nothing under way */
+    fy_input_settle(conn);
+}
+
+size_t fy_straight_data(ferry_conn *conn, const void *data, size_t len)
+{
+    struct fy_straight *s = fy_straight_of(conn);
+    s->view = data;
+    s->size = len;
+    s->used = 0;
+    if (s->reader)
+        fy_co_resume(s->reader, 0);
+    s->view = NULL;
+    return s->used;
+}
+
+void fy_straight_eof(ferry_conn *conn)
+{
+    struct fy_straight *s = fy_straight_of(conn);
+    s->eof = true;
+    if (s->reader)
+        fy_co_resume(s->reader, 0);
+}
+
+void fy_straight_close(ferry_conn *conn)
+{
+    struct fy_straight *s = fy_straight_of(conn);
+    s->eof = true;
+    if (s->reader)
+        fy_co_wake(s->reader, 0);
+    if (s->dialer)
+        fy_co_wake(s->dialer, 0);
+}
+
+/* What can be had without waiting: bytes, 0 = none. */
+static size_t available(const ferry_conn *conn, const void **data)
+{
+    const struct fy_straight *s = fy_straight_of(conn);
+    if (s->view) {
+        *data = s->view + s->used;
+        return s->size - s->used;
+    }
+    *data = conn->input ? conn->input->bytes + conn->input->head : NULL;
+    return fy_buffer_size(conn->input);
+}
+
+/* No more input will come: 0, or why not. */
+static int end_of(const ferry_conn *conn)
+{
+    int error = ferry_conn_error(conn);
+    if (error == 0 && conn->loop->stopping && conn->closing && !conn->eof)
+        return -ECANCELED;
+    return error;
+}
+
+/* Parks until more input has come than `have` bytes: 1; or 0 = there is an end; or -errno. */
+static int wait_input(ferry_conn *conn, const char *call, size_t have)
+{
+    struct fy_straight *s = fy_straight_of(conn);
+    const void *data;
+    if (s->reader)
+        return -EBUSY;
+    if (s->eof || ferry_conn_error(conn) < 0)
+        return 0;
+    want_input(conn, fy_co_self());
+    int result = fy_co_park(call, conn, s->deadline);
+    want_input(conn, NULL);
+    if (result < 0)
+        return result;
+    return available(conn, &data) > have;
+}
+
+static int check(const ferry_conn *conn, const char *call)
+{
+    const struct fy_co *co = fy_co_need(call);
+    if (co->loop != conn->loop)
+        fy_fatal("%s: called outside of the connection's loop", call);
+    return fy_straight_of(conn) ? 0 : -EINVAL;
+}
+
+/* Parks until there are more than `have` bytes of input: how many, in *data; or 0, no more will come; or -errno. */
+static ssize_t peek_beyond(ferry_conn *conn, const char *call, size_t have, const void **data)
+{
+    ssize_t result = check(conn, call);
+    if (result < 0)
+        return result;
+    size_t size = available(conn, data);
+    while (size <= have) {
+        result = wait_input(conn, call, have);
+        if (result < 0)
+            return result;
+        if (result == 0 && (fy_straight_of(conn)->eof || ferry_conn_error(conn) < 0))
+            return end_of(conn);
+        size = available(conn, data);
+    }
+    return (ssize_t)size;
+}
+
+ssize_t ferry_peek(ferry_conn *conn, const void **data)
+{
+    return peek_beyond(conn, "ferry_peek", 0, data);
+}
+
+void ferry_consume(ferry_conn *conn, size_t len)
+{
+    struct fy_straight *s = fy_straight_of(conn);
+    const void *data;
+    size_t size = s ? available(conn, &data) : 0;
+    if (len > size)
+        fy_fatal("ferry_consume: %zu bytes, of %zu that are there", len, size);
+    if (s && s->view)
+        s->used += len;
+    else
+        fy_buffer_consume(&conn->input, len);
+}
+
+static ssize_t recv_some(ferry_conn *conn, const char *call, void *buf, size_t cap)
+{
+    const void *data;
+    ssize_t n = peek_beyond(conn, call, 0, &data);
+    if (n <= 0)
+        return n;
+    size_t len = (size_t)n < cap ? (size_t)n : cap;
+    memcpy(buf, data, len);
+    ferry_consume(conn, len);
+    return (ssize_t)len;
+}
+
+ssize_t ferry_recv(ferry_conn *conn, void *buf, size_t cap)
+{
+    if (cap == 0)
+        return -EINVAL;
+    return recv_some(conn, "ferry_recv", buf, cap);
+}
+
+ssize_t ferry_recv_exact(ferry_conn *conn, void *buf, size_t len)
+{
+    size_t have = 0;
+    while (have < len) {
+        ssize_t n = recv_some(conn, "ferry_recv_exact", (char *)buf + have, len - have);
+        if (n < 0)
+            return n;
+        if (n == 0)
+            break;
+        have += (size_t)n;
+    }
+    return (ssize_t)have;
+}
+
+ssize_t ferry_recv_until(ferry_conn *conn, void *buf, size_t cap, const char *delimiter)
+{
+    size_t length = strlen(delimiter), seen = 0;
+    if (length == 0 || cap == 0)
+        return -EINVAL;
+    for (;;) {
+        const void *data;
+        ssize_t n = peek_beyond(conn, "ferry_recv_until", seen, &data);
+        if (n <= 0)
+            return n;
+        size_t from = seen >= length ? seen - length + 1 : 0; /* it may have begun in what was seen before */
+        size_t to = (size_t)n < cap ? (size_t)n : cap;
+        const char *found = to > from ? memmem((const char *)data + from, to - from, delimiter, length) : NULL;
+        if (found) {
+            size_t whole = (size_t)(found - (const char *)data) + length;
+            memcpy(buf, data, whole);
+            ferry_consume(conn, whole);
+            return (ssize_t)whole;
+        }
+        if ((size_t)n >= cap)
+            return -EMSGSIZE;
+        seen = (size_t)n;
+    }
+}
+
+void ferry_conn_set_deadline(ferry_conn *conn, uint64_t ms_from_now)
+{
+    struct fy_straight *s = fy_straight_of(conn);
+    if (!s)
+        return;
+    uint64_t now = fy_now_ns();
+    bool far = ms_from_now > (UINT64_MAX - 1 - now) / FY_MS;
+    s->deadline = ms_from_now == 0 || far ? 0 : now + ms_from_now * FY_MS;
+}
+
+/* Output. */
+
+struct output_waiter {
+    struct fy_waiter base;
+    struct fy_co *co;
+};
+
+static void wake_output(struct fy_waiter *waiter)
+{
+    fy_co_wake(FY_CONTAINER(waiter, struct output_waiter, base)->co, 0);
+}
+
+static int wait_output(ferry_conn *conn, const char *call, unsigned due)
+{
+    const struct fy_straight *s = fy_straight_of(conn);
+    struct output_waiter waiter = {.base = {.due = due, .wake = wake_output}, .co = fy_co_self()};
+    fy_conn_wait(conn, &waiter.base);
+    int result = fy_co_park(call, conn, s ? s->deadline : 0);
+    fy_conn_unwait(conn, &waiter.base);
+    return result;
+}
+
+void fy_co_hold_back(ferry_conn *conn)
+{
+    pthread_mutex_lock(&conn->out.lock);
+    bool wait = conn->out.memory > conn->driver->high_water && conn->out.above && !conn->out.dead;
+    pthread_mutex_unlock(&conn->out.lock);
+    if (wait)
+        wait_output(conn, "ferry_send", FY_DUE_LOW);
+}
+
+int ferry_flush(ferry_conn *conn)
+{
+    const struct fy_co *co = fy_co_need("ferry_flush");
+    if (co->loop != conn->loop)
+        fy_fatal("ferry_flush: called outside of the connection's loop");
+    while (ferry_conn_pending(conn) > 0 && !conn->out.closed) {
+        int result = wait_output(conn, "ferry_flush", FY_DUE_DRAIN);
+        if (result < 0)
+            return result;
+    }
+    return ferry_conn_error(conn);
+}
