@@ -21,7 +21,7 @@ PRESETS_CHECKED := asan tsan clang-asan clang-tsan valgrind
 all:
 	@command -v cmake >/dev/null && command -v ninja >/dev/null || \
 		{ echo 'make: cmake or ninja is missing; `make deps` installs what is needed' >&2; exit 1; }
-	cmake --preset release
+	cmake --preset release -D CMAKE_INSTALL_PREFIX='$(PREFIX)'
 	cmake --build --preset release
 
 deps:
@@ -62,7 +62,8 @@ format:
 	find include src tools examples tests -name '*.[ch]' -exec clang-format -i {} +
 
 install: all
-	DESTDIR='$(DESTDIR)' cmake --install build/release --prefix '$(PREFIX)'
+	DESTDIR='$(DESTDIR)' cmake --install build/release
+	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" -eq 0 ]; then /sbin/ldconfig; fi
 
 clean:
 	rm -rf build

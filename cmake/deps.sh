@@ -52,4 +52,4 @@ echo "deps.sh: installing$missing"
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 update
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
         install --yes --no-install-recommends $missing
-} </dev/null >&2
+} </dev/null >/dev/null

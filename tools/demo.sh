@@ -23,7 +23,10 @@ ferry=$1/ferry
 directory=$(mktemp -d "${TMPDIR:-/tmp}/ferry-demo.XXXXXX")
 server=''
 clean_up() {
-    [ -z "$server" ] || kill -KILL "$server" 2>/dev/null || true
+    if [ -n "$server" ]; then
+        kill -KILL "$server" || true
+        wait "$server" || true
+    fi 2>/dev/null
     rm -rf "$directory"
 }
 trap clean_up EXIT

@@ -275,7 +275,7 @@ int ferry_pool_run(ferry_pool *pool)
     fy_sys_release_pipe(&before);
     unsigned cuts = atomic_load(&pool->cuts);
     if (cuts > 0)
-        fy_log(FERRY_LOG_WARNING, "the grace time is over: %u connections were cut", cuts);
+        fy_log(FERRY_LOG_WARNING, "stopping: connections cut before they had finished: %u", cuts);
     return error;
 }
 

@@ -133,5 +133,5 @@ int fy_sock_connect(const struct fy_sockaddr *to, const ferry_socket_options *op
     if (error == 0 || error == -EINPROGRESS)
         return fd;
     fy_sys_close(fd);
-    return error;
+    return error == -EAGAIN ? -ECONNREFUSED : error; /* a Unix socket's backlog is full: nobody accepts */
 }

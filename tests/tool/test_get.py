@@ -238,28 +238,32 @@ class Shown(Case):
 
     SUMMARY = ("connections", "bytes", "time", "rate", "slowest", "fastest", "sha256")
 
-    def test_pipe(self):
-        file, _ = self.make_file(500 * KIB)
-        with Serve(file) as serve:
-            result = self.expect(run("get", "-n", 2, "--slow", "200K", serve.address), 0)
+    def test_plain_lines_and_quiet(self):
+        """Three at once, because they take seconds: a line of progress comes every other second."""
+        file, _ = self.make_file(700 * KIB)
+        slowly = ("--slow", "200K")
+        with (
+            Serve("-q", file) as serve,
+            Process("get", *slowly, "--size", "700K", serve.address) as known,
+            Process("get", *slowly, "-q", serve.address) as quiet,
+        ):
+            self.check_plain(self.expect(run("get", *slowly, "-n", 2, serve.address), 0))
+            first = self.expect(known.wait(), 0).err.splitlines()[0]
+            self.assertRegex(first, r"\Aferry get: \d+%, .* of 700.0 KiB, .*/s, 0 of 1 ended, \d+:\d\d left\Z")
+            self.assertEqual(str(quiet.wait()), "status 0\nstdout: \nstderr: ")
+        self.assertEqual(serve.result.err, "")
+
+    def check_plain(self, result):
         for text in (result.out, result.err):
             self.assertRegex(text, r"\A[\n -~]*\Z")
         self.assertEqual(tuple(line.split()[0] for line in result.out.splitlines()), self.SUMMARY)
         self.assertRegex(result.err, r"\Aferry get: .* KiB, .*/s, 0 of 2 ended\n")
 
-    def test_known_size(self):
-        file, _ = self.make_file(500 * KIB)
+    def test_quiet_failures_are_told(self):
+        file, _ = self.make_file(KIB)
         with Serve(file) as serve:
-            result = self.expect(run("get", "--slow", "200K", "--size", "500K", serve.address), 0)
-        self.assertRegex(result.err, r"\Aferry get: \d+%, .* of 500.0 KiB, .*/s, 0 of 1 ended, \d+:\d\d left\n")
-
-    def test_quiet(self):
-        file, _ = self.make_file(500 * KIB)
-        with Serve("-q", file) as serve:
-            result = self.expect(run("get", "-q", "--slow", "200K", serve.address), 0)
-            self.assertEqual((result.out, result.err), ("", ""))
-            self.expect(run("get", "-q", "--sha256", "0" * 64, serve.address), 1, "wrong bytes")
-        self.assertEqual(serve.result.err, "")
+            result = self.expect(run("get", "-q", "--sha256", "0" * 64, serve.address), 1, "wrong bytes")
+        self.assertEqual(result.out, "")
 
     def test_terminal(self):
         file, _ = self.make_file(200 * KIB)
