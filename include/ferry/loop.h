@@ -29,7 +29,8 @@ typedef struct ferry_pool_options {
     ferry_backend backend; /* how the kernel is asked; AUTO = what is fastest and allowed here */
     bool handle_signals;   /* SIGINT and SIGTERM call ferry_pool_stop(); one pool of a process at a time */
     unsigned grace_ms;     /* how long ferry_pool_stop() lets transfers finish; 0 = 5000 */
-    size_t max_pending;    /* bytes of memory all connections together may have queued; 0 = no limit.
+    unsigned watchdog_ms; /* a callback or coroutine that holds its loop for longer is logged, while it does; 0 = off */
+    size_t max_pending;   /* bytes of memory all connections together may have queued; 0 = no limit.
                               Beyond it a send is handled as one beyond its own connection's max_pending. */
 } ferry_pool_options;
 
@@ -104,9 +105,15 @@ typedef struct ferry_loop_counters {
     uint64_t wakeups; /* times another thread had to wake it */
     uint64_t posts;   /* functions posted, ferry's own included */
     uint64_t timers;  /* timers that fired */
-    uint64_t cold;    /* file ranges that were not in memory and were read ahead on a worker */
+    uint64_t lag_ns;  /* how late the last timer that fired was: how long the loop was busy with other things */
+    uint64_t lag_max_ns;
+    uint64_t received; /* bytes, of all its connections so far */
+    uint64_t written;  /* bytes handed to the kernel, the same */
+    uint64_t cold;     /* file ranges that were not in memory and were read ahead on a worker */
     uint64_t dropped; /* sends refused: over a limit, after a shutdown, or in and after on_close on the loop's thread */
+    uint64_t stalls;  /* times the watchdog found it held */
     unsigned conns;   /* connections open now */
+    unsigned coroutines; /* coroutines now */
 } ferry_loop_counters;
 
 /* Fills in the loop's counters. Thread: loop, or any while the pool does not run. */

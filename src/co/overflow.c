@@ -10,8 +10,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 enum { ALARM_STACK = 64 * 1024 };
 
@@ -23,8 +21,7 @@ static void tell(const struct fy_co *co)
     char line[256], name[64];
     int len = snprintf(line, sizeof line, "ferry: coroutine %s overflowed its stack of %zu bytes\n",
                        fy_co_name(co, name, sizeof name), fy_stack_size(co->stack));
-    ssize_t written = write(STDERR_FILENO, line, (size_t)len);
-    (void)written;
+    fy_sys_complain(line, (size_t)len);
     abort();
 }
 

@@ -202,6 +202,8 @@ static void end(ferry_conn *c)
     wake(c, ~0U);
     c->driver->observer->close(c, reason);
     c->loop->counters.conns--;
+    c->loop->counters.received += c->received;
+    c->loop->counters.written += c->out.written;
     fy_list_remove(&c->link);
     fy_list_append(&c->loop->dead, &c->link);
 }

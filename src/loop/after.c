@@ -50,6 +50,7 @@ static void fire(struct fy_timer *base)
     if (atomic_load(&timer->cancelled))
         return; /* run_cancelling() is on its way and frees it */
     timer->firing = true;
+    fy_loop_does(timer->loop, "timer", NULL, (const void *)(uintptr_t)timer->fn);
     timer->fn(timer->arg);
     timer->firing = false;
     if (timer->dropped || (timer->period == 0 && !atomic_load(&timer->cancelled))) {

@@ -108,6 +108,17 @@ void fy_loop_settle(ferry_loop *loop)
     current = outer;
 }
 
+static void run_timers(ferry_loop *loop)
+{
+    uint64_t due = fy_timers_next(&loop->timers);
+    if (due > loop->now)
+        return;
+    loop->counters.lag_ns = loop->now - due;
+    if (loop->counters.lag_ns > loop->counters.lag_max_ns)
+        loop->counters.lag_max_ns = loop->counters.lag_ns;
+    loop->counters.timers += fy_timers_run(&loop->timers, loop->now);
+}
+
 int fy_loop_turn(ferry_loop *loop, int64_t timeout_ns)
 {
     ferry_loop *outer = current;
@@ -119,11 +130,12 @@ int fy_loop_turn(ferry_loop *loop, int64_t timeout_ns)
         if (idle >= 0 && (timeout_ns < 0 || idle < timeout_ns))
             timeout_ns = idle;
     }
+    fy_loop_does(loop, NULL, NULL, NULL);
     int error = loop->poll->backend->wait(loop->poll, timeout_ns);
     atomic_store_explicit(&loop->asleep, false, memory_order_relaxed);
     loop->now = fy_now_ns();
     loop->counters.events += loop->poll->backend->reap(loop->poll);
-    loop->counters.timers += fy_timers_run(&loop->timers, loop->now);
+    run_timers(loop);
     fy_loop_settle(loop);
     current = outer;
     return error;

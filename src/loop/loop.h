@@ -33,6 +33,13 @@ struct ferry_loop {
     atomic_uint stops;  /* calls of ferry_pool_stop() so far */
     atomic_uint_fast64_t wakeups, posts, dropped;
 
+    /* what it is at, for the watchdog; stored by the loop, loaded by any thread */
+    atomic_uint_fast64_t step;      /* counts what it does, so that one long step can be told from many short ones */
+    _Atomic(const char *) doing;    /* "on_data", "timer"... ; NULL = it waits */
+    _Atomic(const char *) name;     /* a coroutine's, or NULL */
+    _Atomic(const void *) function; /* the user's */
+    atomic_uint_fast64_t stalls;
+
     /* set once, before the loop runs */
     ferry_pool *pool;
     struct fy_workers *workers;
@@ -69,6 +76,16 @@ void fy_loop_settle(ferry_loop *loop);
 
 /* Any thread: runs the task on the loop's thread, in a turn to come or at the end of this one. */
 void fy_loop_post(ferry_loop *loop, struct fy_task *task);
+
+/* The loop's thread is about to call the user's function. */
+static inline void fy_loop_does(ferry_loop *loop, const char *doing, const char *name, const void *function)
+{
+    atomic_store_explicit(&loop->doing, doing, memory_order_relaxed);
+    atomic_store_explicit(&loop->name, name, memory_order_relaxed);
+    atomic_store_explicit(&loop->function, function, memory_order_relaxed);
+    atomic_store_explicit(&loop->step, atomic_load_explicit(&loop->step, memory_order_relaxed) + 1,
+                          memory_order_release);
+}
 
 static inline bool fy_loop_here(const ferry_loop *loop)
 {

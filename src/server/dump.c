@@ -59,14 +59,31 @@ static void dump_conn(ferry_conn *conn, FILE *to)
             fy_buffer_size(conn->input), (unsigned long long)stats.dropped);
 }
 
+void ferry_loop_stats(const ferry_loop *loop, ferry_loop_counters *counters)
+{
+    *counters = loop->counters;
+    counters->wakeups = loop->wakeups;
+    counters->posts = loop->posts;
+    counters->dropped = loop->dropped;
+    counters->stalls = loop->stalls;
+    counters->coroutines = loop->cos->count;
+    for (const struct fy_list *link = loop->conns.next; link != &loop->conns; link = link->next) {
+        const ferry_conn *conn = FY_CONTAINER(link, ferry_conn, link);
+        counters->received += conn->received;
+        counters->written += conn->out.written;
+    }
+}
+
 void ferry_loop_dump(ferry_loop *loop, FILE *to)
 {
     ferry_loop_counters n;
     ferry_loop_stats(loop, &n);
-    fprintf(to, "loop %u (%s): %u connections, %u timers, turns %llu, events %llu, wake-ups %llu, posts %llu%s\n",
-            loop->index, loop->poll->backend->name, n.conns, loop->timers.count, (unsigned long long)n.turns,
-            (unsigned long long)n.events, (unsigned long long)n.wakeups, (unsigned long long)n.posts,
-            loop->stopping ? ", stopping" : "");
+    fprintf(to,
+            "loop %u (%s): %u connections, %u coroutines, %u timers, turns %llu, events %llu, wake-ups %llu, posts "
+            "%llu%s\n",
+            loop->index, loop->poll->backend->name, n.conns, n.coroutines, loop->timers.count,
+            (unsigned long long)n.turns, (unsigned long long)n.events, (unsigned long long)n.wakeups,
+            (unsigned long long)n.posts, loop->stopping ? ", stopping" : "");
     for (struct fy_list *link = loop->conns.next; link != &loop->conns; link = link->next)
         dump_conn(FY_CONTAINER(link, ferry_conn, link), to);
     fy_cos_dump(loop, to);

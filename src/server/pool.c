@@ -267,7 +267,9 @@ int ferry_pool_run(ferry_pool *pool)
     if (error == 0) {
         pool->started = true;
         atomic_store(&pool->running, true);
+        fy_watchdog_start(pool);
         error = run(&pool->loops[0]);
+        fy_watchdog_stop(pool);
         for (unsigned i = 1; i < pool->size; i++)
             pthread_join((pthread_t)pool->threads[i], NULL);
         atomic_store(&pool->running, false);
@@ -299,14 +301,6 @@ int ferry_loop_turn(ferry_loop *loop, int timeout_ms)
     if (fy_loop_idle_ns(loop) == 0)
         ring(loop);
     return result;
-}
-
-void ferry_loop_stats(const ferry_loop *loop, ferry_loop_counters *counters)
-{
-    *counters = loop->counters;
-    counters->wakeups = loop->wakeups;
-    counters->posts = loop->posts;
-    counters->dropped = loop->dropped;
 }
 
 /* Runs what is posted until nothing is open or posted on any loop. Timers do not fire any more. */

@@ -22,15 +22,20 @@ struct ferry_pool {
     struct fy_list listeners; /* ferry_listener.link */
     atomic_bool listening;    /* loop 0 may still hand connections to the others */
     atomic_bool running;
-    bool started, abandoned; /* ferry_pool_run() was called; it could not start its threads */
-    atomic_uint cuts;        /* connections cut when the grace time was over */
-    unsigned long *threads;  /* of loops 1.. */
+    bool started, abandoned;      /* ferry_pool_run() was called; it could not start its threads */
+    atomic_uint cuts;             /* connections cut when the grace time was over */
+    struct fy_watchdog *watchdog; /* NULL = off */
+    unsigned long *threads;       /* of loops 1.. */
 };
 
 /* listener.c */
 void fy_listener_stop(ferry_listener *listener); /* loop 0's thread */
 void fy_listener_free(ferry_listener *listener);
 ferry_listener *fy_listener_of(struct fy_list *link);
+
+/* watchdog.c: from when loop 0 begins to run until it ends. */
+void fy_watchdog_start(ferry_pool *pool);
+void fy_watchdog_stop(ferry_pool *pool);
 
 /* signals.c: SIGINT and SIGTERM stop the pool. 0 or -EBUSY. */
 int fy_signals_claim(ferry_pool *pool);

@@ -307,6 +307,12 @@ int fy_sys_thread(void *(*run)(void *), void *arg, unsigned long *id)
     return -error;
 }
 
+void fy_sys_complain(const char *text, size_t len)
+{
+    ssize_t written = RETRY(write(STDERR_FILENO, text, len));
+    (void)written;
+}
+
 int fy_sys_sigaction(int signal, const struct sigaction *action, struct sigaction *old)
 {
     return RETRY(sigaction(signal, action, old));
