@@ -23,7 +23,7 @@ static void close_file(void *file)
 static bool is_complete(FILE *file)
 {
     struct stat now;
-    return !ferror(file) && fstat(fileno(file), &now) == 0 && ftello(file) <= now.st_size;
+    return feof(file) && fstat(fileno(file), &now) == 0 && ftello(file) <= now.st_size;
 }
 
 static void send_piece(ferry_conn *conn, void *arg)
