@@ -88,6 +88,7 @@ static void run(struct fy_co *co)
     co->state = FY_CO_RUNNING;
     co->loop->hold_back = fy_co_hold_back;
     fy_loop_does(co->loop, "coroutine", co->name, (const void *)(uintptr_t)co->fn);
+    fy_fiber_of_thread(&cos->loop_fiber);
     fy_fiber_leave(&cos->loop_fiber, &co->fiber, 0);
     fy_switch(&cos->loop_sp, co->sp);
     fy_fiber_arrive(&cos->loop_fiber, &co->fiber);

@@ -88,7 +88,7 @@ static inline void fy_fiber_init(struct fy_fiber *fiber, char *bottom, size_t si
 #endif
 }
 
-/* The thread's own context, which is about to be left for the first time. */
+/* The context of the thread itself, which is about to be left. */
 static inline void fy_fiber_of_thread(struct fy_fiber *fiber)
 {
     (void)fiber;
