@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 #
-# The server that the README shows is compiled, run and talked to: readme.py README CC INCLUDE LIBFERRY.
+# The servers that the README shows are compiled, run and talked to: readme.py README CC INCLUDE LIBFERRY.
 # Only its address is changed, to a socket file of our own, so that the test needs no port.
 
 import os
@@ -40,17 +40,12 @@ def echoed(client, data):
     return bytes(back)
 
 
-def main(readme, compiler, include, library):
-    with open(readme, encoding="utf-8") as text:
-        programs = re.findall(r"^```c\n(.*?)^```", text.read(), re.S | re.M)
-    if len(programs) != 1:
-        raise SystemExit(f"readme.py: {readme} shows {len(programs)} programs; one was expected")
+def try_server(program, compile_to):
     with tempfile.TemporaryDirectory() as place:
         path = os.path.join(place, "socket")
-        source = programs[0].replace("127.0.0.1:2007", "unix:" + path)
         binary = os.path.join(place, "server")
-        command = [compiler, "-std=gnu11", "-Wall", "-Werror", "-I", include, "-x", "c", "-", "-x", "none", library]
-        subprocess.run([*command, "-pthread", "-o", binary], input=source, text=True, check=True)
+        source = program.replace("127.0.0.1:2007", "unix:" + path)
+        subprocess.run([*compile_to, binary], input=source, text=True, check=True)
         server = subprocess.Popen([binary])
         try:
             data = os.urandom(1 << 20)
@@ -59,6 +54,16 @@ def main(readme, compiler, include, library):
         finally:
             server.kill()
             server.wait()
+
+
+def main(readme, compiler, include, library):
+    with open(readme, encoding="utf-8") as text:
+        programs = re.findall(r"^```c\n(.*?)^```", text.read(), re.S | re.M)
+    if len(programs) != 2:
+        raise SystemExit(f"readme.py: {readme} shows {len(programs)} programs; one in each style was expected")
+    compile_to = [compiler, "-std=gnu11", "-Wall", "-Werror", "-I", include, "-x", "c", "-", "-x", "none", library]
+    for program in programs:
+        try_server(program, [*compile_to, "-pthread", "-o"])
 
 
 if __name__ == "__main__":
