@@ -17,8 +17,7 @@ static void send_pieces(ferry_conn *conn, ferry_file *file)
     char piece[PIECE];
     uint64_t offset = 0;
     ssize_t got = -1;
-    while (ferry_flush(conn) == 0 &&
-           (got = pread(ferry_file_fd(file), piece, sizeof piece, (off_t)offset)) > 0) {
+    while (ferry_flush(conn) == 0 && (got = pread(ferry_file_fd(file), piece, sizeof piece, (off_t)offset)) > 0) {
         offset += (uint64_t)got;
         ferry_send(conn, piece, (size_t)got);
     }
