@@ -25,6 +25,12 @@ static void want_input(ferry_conn *conn, struct fy_co *reader)
     conn->unwanted = !reader;
     conn->busy = !reader; /* for a pool that stops: one that waits for input has nothing under way */
     fy_input_settle(conn);
+    if (!reader || !conn->loop->stopping)
+        return;
+    pthread_mutex_lock(&conn->out.lock);
+    if (!conn->out.closed)
+        fy_conn_mark(conn, FY_DUE_READ); /* has the loop come by, and see that it is idle */
+    pthread_mutex_unlock(&conn->out.lock);
 }
 
 size_t fy_straight_data(ferry_conn *conn, const void *data, size_t len)

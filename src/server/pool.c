@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_THREADS = 1024, GRACE_MS = 5000 };
+enum { MOST_THREADS = 1024, GRACE_MS = 5000, STUBBORN_ROUNDS = 10000 };
 
 static unsigned cores(void)
 {
@@ -303,21 +303,29 @@ int ferry_loop_turn(ferry_loop *loop, int timeout_ms)
     return result;
 }
 
-/* Runs what is posted until nothing is open or posted on any loop. Timers do not fire any more. */
+/* One round of what is posted on a loop; false when nothing is open or posted on it. */
+static bool run_rest(ferry_loop *loop, unsigned round)
+{
+    bool coroutines = loop->cos->count > 0 && !loop->abandoned;
+    if (fy_list_empty(&loop->conns) && fy_mailbox_empty(&loop->mail) && !coroutines)
+        return false;
+    if (coroutines && round >= STUBBORN_ROUNDS) {
+        fy_cos_report(loop);
+        loop->abandoned = true;
+    }
+    cut(loop);
+    fy_loop_settle(loop);
+    return true;
+}
+
+/* Runs what is posted until nothing is left on any loop. Timers do not fire any more. */
 static void run_dry(ferry_pool *pool)
 {
     bool again = true;
-    while (again) {
+    for (unsigned round = 0; again; round++) {
         again = false;
-        for (unsigned i = 0; i < pool->size; i++) {
-            ferry_loop *loop = &pool->loops[i];
-            bool left = loop->cos->count > 0 && !loop->abandoned;
-            if (fy_list_empty(&loop->conns) && fy_mailbox_empty(&loop->mail) && !left)
-                continue;
-            cut(loop);
-            fy_loop_settle(loop);
-            again = true;
-        }
+        for (unsigned i = 0; i < pool->size; i++)
+            again |= run_rest(&pool->loops[i], round);
     }
 }
 

@@ -66,7 +66,7 @@ void fy_sys_alarm_stack(const stack_t *stack, stack_t *before); /* where this th
 struct addrinfo;
 int fy_sys_resolve(const char *host, const char *port, bool passive, struct addrinfo **list); /* blocks */
 int fy_sys_thread(void *(*run)(void *), void *arg, unsigned long *id); /* with all signals blocked */
-void fy_sys_complain(const char *text, size_t len); /* to stderr; async-signal-safe */
+void fy_sys_complain(const char *text, size_t len);                    /* to stderr; async-signal-safe */
 int fy_sys_sigaction(int signal, const struct sigaction *action, struct sigaction *old);
 
 #endif

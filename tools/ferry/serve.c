@@ -18,9 +18,23 @@ static const char *parse_mode(const char *text, void *into)
     return NULL;
 }
 
+static const char *parse_style(const char *text, void *into)
+{
+    static const struct style *const styles[] = {&reactor_style, &coroutine_style};
+    for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
+        if (strcmp(text, styles[i]->name) == 0) {
+            *(const struct style **)into = styles[i];
+            return NULL;
+        }
+    }
+    return "one of reactor, coroutine";
+}
+
 static const struct option options[] = {
     {'m', "mode", "MODE", "how: zerocopy (default), chunk, shared or whole", parse_mode,
      offsetof(struct serve_options, mode)},
+    {'s', "style", "STYLE", "driven by: reactor (callbacks, default) or coroutine", parse_style,
+     offsetof(struct serve_options, style)},
     {'l', "listen", "ADDRESS", "where (default 127.0.0.1:8888; port 0: any)", parse_text,
      offsetof(struct serve_options, listen)},
     {'t', "threads", "N", "loops, one a thread (default: one a core)", parse_threads,
@@ -106,7 +120,10 @@ static int serve(struct server *server)
 static int run(int argc, char **argv)
 {
     struct server server = {
-        .options = {.mode = mode_find("zerocopy"), .listen = "127.0.0.1:8888", .grace_ms = 10000},
+        .options = {.mode = mode_find("zerocopy"),
+                    .style = &reactor_style,
+                    .listen = "127.0.0.1:8888",
+                    .grace_ms = 10000},
     };
     (void)argc;
     int status = options_parse(&syntax, argv, &server.options, &server.path);

@@ -2,12 +2,13 @@
  *
  * ferry serve: what its files share.
  *
- *     serve.c         the command line, the pool, the listener
- *     serve_mode.c    the modes: where the bytes come from and how a piece of them is sent
- *     serve_stream.c  one connection's way through the file: piece after piece, at a rate
+ *     serve.c            the command line, the pool, the listener
+ *     serve_mode.c       the modes: where the bytes come from and how a piece of them is sent
+ *     serve_stream.c     one connection's way through the file: what may be sent when, and its end
+ *     serve_reactor.c    a style: callbacks take the stream from piece to piece
+ *     serve_coroutine.c  a style: a coroutine does
  *
- * A mode knows nothing of callbacks, and a stream nothing of files: another style of driving connections would be
- * another serve_stream.c over the same modes.
+ * A mode knows nothing of styles, and a style nothing of files.
  */
 #ifndef FERRY_TOOL_SERVE_H
 #define FERRY_TOOL_SERVE_H
@@ -16,9 +17,13 @@
 #include <stdatomic.h>
 
 struct mode;
+struct style;
+
+enum { BEAT_MS = 50 }; /* how often a stream earns credit for its rate */
 
 struct serve_options {
     const struct mode *mode;
+    const struct style *style;
     const char *listen;
     unsigned threads;
     ferry_backend backend;
@@ -45,23 +50,49 @@ struct stream {
     uint64_t size;
     uint64_t at;       /* bytes handed to the connection so far */
     uint64_t credit;   /* thousandths of a byte that the rate allows now */
-    ferry_timer *beat; /* adds to the credit; NULL without a rate, and when all is sent */
+    uint64_t earned;   /* up to when, on the loop's clock */
+    ferry_timer *beat; /* reactor style: adds to the credit; NULL without a rate, and when all is sent */
     char peer[128];
 };
 
 struct mode {
     const char *name;
-    bool paces_itself;                     /* the library keeps the rate; else pieces are sent by a timer */
+    bool paces_itself;                     /* the library keeps the rate; else pieces are sent as credit is earned */
     uint64_t piece;                        /* the most bytes sent at a time when no rate is asked */
     int (*prepare)(struct server *server); /* once, before listening: 0 or -errno */
     int (*begin)(struct stream *stream);   /* sets the size: 0 or -errno */
     int (*send)(struct stream *stream, uint64_t bytes); /* the next bytes, from stream->at: 0 or -errno */
 };
 
+struct style {
+    const char *name;
+    void (*drive)(ferry_service *service); /* fills in its callbacks, or its coroutine; on_close is the stream's */
+};
+
+extern const struct style reactor_style;
+extern const struct style coroutine_style;
+
 /* The mode of that name, or NULL. */
 const struct mode *mode_find(const char *name);
 
-/* The callbacks of all connections; `arg` is the server. */
+/* How connections are served, in the style that the options ask for. */
 ferry_service stream_service(struct server *server);
+
+/* For the styles. A new connection's stream; NULL = no memory, and the connection is aborted. */
+struct stream *stream_new(ferry_conn *conn, struct server *server);
+
+bool stream_is_paced(const struct stream *stream);
+
+/* A paced one's credit for the time that has passed; about every BEAT_MS. */
+void stream_earn(struct stream *stream);
+
+/* How many bytes may be sent now: 0 = none before more is earned, or none is left. */
+uint64_t stream_allowance(const struct stream *stream);
+
+/* Sends them: 0 or -errno. */
+int stream_send(struct stream *stream);
+
+/* Says why, unless the connection's end will, and resets the connection. */
+void stream_give_up(const struct stream *stream, int error);
 
 #endif
