@@ -346,7 +346,7 @@ static void send_it_all(ferry_conn *conn, int reason, void *arg)
     (void)arg;
     ferry_conn_stats(conn, &before);
     ferry_send(conn, "hello", 5);
-    ferry_send_owned(conn, malloc(7), 7, free);
+    ferry_send_owned(conn, calloc(1, 7), 7, free);
     ferry_shutdown(conn);
     ferry_close(conn);
     ferry_abort(conn);

@@ -68,7 +68,7 @@ static void send_nothing(ferry_conn *conn)
     ferry_sendv(conn, NULL, 0);
     ferry_sendv(conn, empty, 3);
     ferry_send_blob(conn, blob);
-    ferry_send_owned(conn, malloc(1), 0, release);
+    ferry_send_owned(conn, calloc(1, 1), 0, release);
     ferry_send_file(conn, file, 0, 0);
     ferry_send_file(conn, file, 10, FERRY_TO_END);
     ferry_blob_unref(blob);
@@ -178,7 +178,7 @@ static void send_flood(void *arg)
 /* The first peer reads nothing until the second has had its answers: a send that waited would never end. */
 static void a_shut_window_stops_nobody(void)
 {
-    static const ferry_service service = {.on_data = echo};
+    static const ferry_service service = {.on_data = echo, .socket.send_buffer = 16 * 1024};
     struct host host;
     struct flood flood = {.len = scale(32 * 1024 * 1024)};
     struct pattern pattern = {.seed = 9};
@@ -248,7 +248,7 @@ static void send_in_every_way(ferry_conn *conn, ferry_file *file)
     ferry_send(conn, "abc", 3);
     ferry_sendv(conn, vector, 2);
     ferry_send_blob(conn, blob);
-    ferry_send_owned(conn, malloc(5), 5, release);
+    ferry_send_owned(conn, calloc(1, 5), 5, release);
     ferry_blob_unref(blob);
 }
 

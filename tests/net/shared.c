@@ -174,7 +174,7 @@ static void after_the_close(struct host *host, int fd)
     (void)fd;
     ferry_abort(owner);
     count_wait(&host->watch.closed, 1);
-    ferry_send_owned(owner, malloc(1), 1, release_of_the_dead);
+    ferry_send_owned(owner, calloc(1, 1), 1, release_of_the_dead);
     assert_int_equal(count_get(&released), 1);
 }
 

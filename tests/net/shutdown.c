@@ -170,7 +170,7 @@ static void sends_after_it_are_dropped_and_counted(void)
     ferry_send(conn, "ab", 2);
     ferry_sendv(conn, &vector, 1);
     ferry_send_blob(conn, blob);
-    ferry_send_owned(conn, malloc(5), 5, release);
+    ferry_send_owned(conn, calloc(1, 5), 5, release);
     ferry_send_file(conn, file, 0, 1000);
     ferry_file_unref(file);
     ferry_blob_unref(blob);

@@ -44,10 +44,10 @@ static void send_something(struct hammer *hammer, ferry_conn *conn, uint64_t *se
         ferry_send_file(conn, hammer->file, random_below(series, 1000), FERRY_TO_END);
     if (random_below(series, 4) == 0) {
         count_add(&given, 1);
-        ferry_send_owned(conn, malloc(100), 100, release);
+        ferry_send_owned(conn, calloc(1, 100), 100, release);
     }
     if (random_below(series, 4) == 0) {
-        ferry_blob *blob = ferry_blob_wrap(malloc(3000), 3000, release);
+        ferry_blob *blob = ferry_blob_wrap(calloc(1, 3000), 3000, release);
         assert_non_null(blob);
         count_add(&given, 1);
         ferry_send_blob(conn, blob);
@@ -223,7 +223,7 @@ static void call_all(struct temp *temp, ferry_conn *conn)
     ferry_sendv(conn, &vector, 1);
     ferry_send_blob(conn, blob);
     ferry_send_file(conn, hammer.file, 0, 1000);
-    ferry_send_owned(conn, malloc(5), 5, release);
+    ferry_send_owned(conn, calloc(1, 5), 5, release);
     assert_int_equal(count_get(&released), freed + 1);
     ferry_conn_stats(conn, &after);
     assert_int_equal(after.drops - before.drops, 5);
