@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The ferry program under test: run to its end, or started, watched and stopped.
 
-FERRY_BUILD is the build directory. FERRY_LAUNCHER is a command to run the program under, such as valgrind's.
+FERRY_BUILD is the build directory. FERRY_STYLE is the style that servers drive their connections in; unset, they are not
+told. FERRY_LAUNCHER is a command to run the program under, such as valgrind's.
 FERRY_TEST_SLOW says how many times slower than usual that makes it; the files are that much smaller.
 Timeouts here are fail-safes against a hang; no test passes or fails by the clock.
 """
@@ -23,6 +24,7 @@ import unittest
 
 FAIL_SAFE_S = 60
 SLOW = int(os.environ.get("FERRY_TEST_SLOW", "1"))
+STYLE = os.environ.get("FERRY_STYLE")
 KIB = 1024
 MIB = 1024 * KIB
 MODES = ("zerocopy", "chunk", "shared", "whole")
@@ -117,7 +119,8 @@ class Serve(Process):
     """ferry serve. Leaving the context stops it by SIGTERM, and expects status 0."""
 
     def __init__(self, *arguments, listen="127.0.0.1:0"):
-        super().__init__("serve", "--listen", listen, *arguments)
+        style = ("--style", STYLE) if STYLE else ()
+        super().__init__("serve", "--listen", listen, *style, *arguments)
 
     def __enter__(self):
         super().__enter__()
