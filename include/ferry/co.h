@@ -76,7 +76,8 @@ FERRY_API ssize_t ferry_peek(ferry_conn *conn, const void **data);
 /* Takes `len` of the lent bytes off the input; what is not consumed comes again. */
 FERRY_API void ferry_consume(ferry_conn *conn, size_t len);
 
-/* Parks until nothing is pending: 0, or why that will not be. Any kind of connection. */
+/* Parks until nothing is pending: 0; or the reason it closed with; or why a send since the last flush was refused (see
+ * ferry_stats.drop_reason). Any kind of connection. */
 FERRY_API int ferry_flush(ferry_conn *conn);
 
 /* From then on, calls parked on this connection fail with -ETIMEDOUT; 0 = no more. The connection stays as it is. */

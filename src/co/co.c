@@ -202,19 +202,20 @@ static int park(struct fy_co *co, const char *why, const void *what)
     return co->result;
 }
 
-/* A coroutine that was cancelled and goes on parking all the same must not keep the thread from its loop. */
-static int refuse(struct fy_co *co, const char *why, const void *what)
+void fy_co_yield(const char *why, const void *what)
 {
+    struct fy_co *co = fy_co_need(why);
     fy_loop_post(co->loop, &co->task);
     park(co, why, what);
-    return -ECANCELED;
 }
 
 int fy_co_park(const char *why, const void *what, uint64_t due)
 {
     struct fy_co *co = fy_co_need(why);
-    if (atomic_load_explicit(&co->cancelled, memory_order_relaxed))
-        return refuse(co, why, what);
+    if (atomic_load_explicit(&co->cancelled, memory_order_relaxed)) {
+        fy_co_yield(why, what); /* one that goes on all the same must not keep the thread from its loop */
+        return -ECANCELED;
+    }
     if (due && !fy_timer_arm(&co->loop->timers, &co->timer, due))
         return -ENOMEM;
     return park(co, why, what);
@@ -269,8 +270,7 @@ void fy_cos_cancel(ferry_loop *loop, bool serving_too)
 
 void ferry_yield(void)
 {
-    struct fy_co *co = fy_co_need("ferry_yield");
-    refuse(co, "ferry_yield", NULL);
+    fy_co_yield("ferry_yield", NULL);
 }
 
 int ferry_sleep(uint64_t ms)

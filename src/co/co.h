@@ -93,6 +93,9 @@ struct fy_co *fy_co_need(const char *call);
 int fy_co_park(const char *why, const void *what, uint64_t deadline);
 void fy_co_park_firmly(const char *why, const void *what);
 
+/* Gives way for a turn, cancelled or not. */
+void fy_co_yield(const char *why, const void *what);
+
 /* Wakes one that is parked; it runs later, or (from the loop itself, not from a coroutine) now. No effect on others. */
 void fy_co_wake(struct fy_co *co, int result);
 void fy_co_resume(struct fy_co *co, int result);

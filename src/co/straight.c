@@ -235,6 +235,21 @@ static int wait_output(ferry_conn *conn, const char *call, unsigned due)
     return result;
 }
 
+/* A reader as fast as the kernel never makes a writer wait; so it gives way when it has written its share of a turn. */
+static void give_way(ferry_conn *conn, const char *call)
+{
+    struct fy_straight *s = fy_straight_of(conn);
+    uint64_t written = atomic_load_explicit(&conn->out.written, memory_order_relaxed);
+    if (!s || conn->out.closed)
+        return;
+    if (s->turn != conn->loop->counters.turns) {
+        s->turn = conn->loop->counters.turns;
+        s->turn_start = written;
+    } else if (written - s->turn_start >= FY_TURN_BYTES) {
+        fy_co_yield(call, conn);
+    }
+}
+
 void fy_co_hold_back(ferry_conn *conn)
 {
     pthread_mutex_lock(&conn->out.lock);
@@ -242,6 +257,20 @@ void fy_co_hold_back(ferry_conn *conn)
     pthread_mutex_unlock(&conn->out.lock);
     if (wait)
         wait_output(conn, "ferry_send", FY_DUE_LOW);
+    else
+        give_way(conn, "ferry_send");
+}
+
+/* Why what was sent since the last flush has not all been taken: 0 = it has. */
+static int refused(ferry_conn *conn)
+{
+    struct fy_straight *s = fy_straight_of(conn);
+    ferry_stats stats;
+    ferry_conn_stats(conn, &stats);
+    if (!s || stats.drops == s->drops_told)
+        return 0;
+    s->drops_told = (unsigned)stats.drops;
+    return stats.drop_reason;
 }
 
 int ferry_flush(ferry_conn *conn)
@@ -249,10 +278,14 @@ int ferry_flush(ferry_conn *conn)
     const struct fy_co *co = fy_co_need("ferry_flush");
     if (co->loop != conn->loop)
         fy_fatal("ferry_flush: called outside of the connection's loop");
+    if (atomic_load_explicit(&co->cancelled, memory_order_relaxed))
+        return fy_co_park("ferry_flush", conn, 0);
     while (ferry_conn_pending(conn) > 0 && !conn->out.closed) {
         int result = wait_output(conn, "ferry_flush", FY_DUE_DRAIN);
         if (result < 0)
             return result;
     }
-    return ferry_conn_error(conn);
+    give_way(conn, "ferry_flush");
+    int error = ferry_conn_error(conn);
+    return error < 0 ? error : refused(conn);
 }
