@@ -28,6 +28,7 @@ STYLE = os.environ.get("FERRY_STYLE")
 KIB = 1024
 MIB = 1024 * KIB
 MODES = ("zerocopy", "chunk", "shared", "whole")
+STYLES = ("reactor", "coroutine")
 
 
 def command(*arguments):

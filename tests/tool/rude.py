@@ -22,6 +22,17 @@ def end(peer):
         pass
 
 
+def say(peer, words):
+    """Sends as much as goes without waiting; says how much."""
+    said = 0
+    peer.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while said < len(words):
+            said += peer.send(words[said:])
+    peer.settimeout(FAIL_SAFE_S)
+    return said
+
+
 @contextlib.contextmanager
 def server(answer):
     """A server on its own thread; `answer(peer, index)` treats each connection. Gives its address."""

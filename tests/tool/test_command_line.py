@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Command lines: help, version, and everything that can be wrong with one."""
 
+import itertools
 import os
 import subprocess
 import unittest
@@ -17,7 +18,7 @@ class Help(Case):
                 self.assertIn(word, result.out)
 
     def test_help_of_a_command(self):
-        for name, words in (("serve", ("--mode", "--rate", "--grace")), ("get", ("--sha256", "--slow", "--compare"))):
+        for name, words in (("serve", ("--mode", "--style", "--grace")), ("get", ("--sha256", "--slow", "--compare"))):
             texts = [self.expect(run(*a), 0).out for a in (["help", name], [name, "--help"], [name, "-h"])]
             self.assertEqual(len(set(texts)), 1)
             for word in (*words, f"Usage: ferry {name}", "Exit status"):
@@ -55,6 +56,8 @@ class Usage(Case):
         (["serve", "f", "--mode"], "--mode: needs a value"),
         (["serve", "--mode", "magic", "f"], "magic"),
         (["serve", "--mode=", "f"], "--mode"),
+        (["serve", "--style", "threads", "f"], "'threads' is not one of reactor, coroutine"),
+        (["serve", "-s", "", "f"], "-s: '' is not one of"),
         (["serve", "--quiet=1", "f"], "--quiet: takes no value"),
         (["serve", "--threads", "0", "f"], "'0' is not a number from 1 to 1024"),
         (["serve", "--threads", "1025", "f"], "1025"),
@@ -112,9 +115,10 @@ class Files(Case):
     """Files that cannot be served or compared with; the status is 1."""
 
     def refused(self, path, error):
-        for mode in program.MODES:
-            with self.subTest(path=path, mode=mode):
-                result = self.expect(run("serve", "--mode", mode, "--listen", "127.0.0.1:0", path), 1, error)
+        for mode, style in itertools.product(program.MODES, program.STYLES):
+            with self.subTest(path=path, mode=mode, style=style):
+                arguments = ("--mode", mode, "--style", style, "--listen", "127.0.0.1:0")
+                result = self.expect(run("serve", *arguments, path), 1, error)
                 self.assertEqual(result.out, "")
                 self.assertEqual(result.err.count("\n"), 1)
         self.expect(run("get", "--compare", path, "127.0.0.1:1"), 1, error)

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Every mode of serve delivers the file, to one client and to many, at a rate, over every kind of address."""
+"""Every mode of serve delivers the file, to one client and to many, at a rate, over every kind of address.
 
+All of it runs once in each style (FERRY_STYLE).
+"""
+
+import contextlib
 import hashlib
 import os
 import shutil
@@ -9,7 +13,7 @@ import time
 import unittest
 
 import program
-from program import KIB, MIB, MODES, Case, Serve, run
+from program import KIB, MIB, MODES, Case, Process, Serve, run
 
 SIZE = 20 * MIB // program.SLOW + 12345
 
@@ -88,6 +92,16 @@ class Rate(Case):
                 begin = time.monotonic()
                 self.expect(run("get", "-n", 3, "--size", size, "--sha256", digest, serve.address), 0)
                 self.assertGreater(time.monotonic() - begin, 0.2)
+
+    def test_lowest_rate(self):
+        """At a byte a second, that byte comes. All modes at once, because it takes seconds."""
+        file, digest = self.make_file(2)
+        with contextlib.ExitStack() as stack:
+            serves = [stack.enter_context(Serve("--mode", mode, "--rate", 1, file)) for mode in MODES]
+            gets = [stack.enter_context(Process("get", "--sha256", digest, serve.address)) for serve in serves]
+            for mode, get in zip(MODES, gets):
+                with self.subTest(mode):
+                    self.expect(get.wait(), 0)
 
     def test_high_rate(self):
         size = 4 * MIB

@@ -5,7 +5,7 @@ import pathlib
 import re
 import unittest
 
-from program import Case, run
+from program import MODES, STYLES, Case, run
 
 PAGES = pathlib.Path(__file__).resolve().parents[2] / "tools" / "ferry"
 
@@ -31,11 +31,11 @@ class Pages(Case):
                     self.assertIn(short, page(f"ferry-{command}.1"))
         self.assertEqual(long_options(run("--help").out), long_options(page("ferry.1")))
 
-    def test_commands_and_modes(self):
+    def test_commands_modes_and_styles(self):
         for word in re.findall(r"^  (\w+)  ", run("--help").out, re.MULTILINE):
             self.assertIn(f".It Cm {word}\n", page("ferry.1"))
-        for mode in ("zerocopy", "chunk", "shared", "whole"):
-            self.assertIn(f".It Cm {mode}\n", page("ferry-serve.1"))
+        for word in (*MODES, *STYLES):
+            self.assertIn(f".It Cm {word}\n", page("ferry-serve.1"))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""ferry serve when files change, clients misbehave, and it is told to stop."""
+"""ferry serve when files change, clients misbehave, and it is told to stop.
+
+All of it runs once in each style (FERRY_STYLE).
+"""
 
 import os
 import signal
@@ -115,6 +118,17 @@ class Stopped(Case):
                 with self.assertRaises(ConnectionResetError):
                     program.read_all(client)
 
+    def test_second_signal_cuts_what_a_rate_holds_up(self):
+        for mode in MODES:
+            with self.subTest(mode), Serve("--mode", mode, "--rate", "1K", self.file) as serve, serve.connect() as client:
+                client.recv(1)
+                serve.signal(signal.SIGTERM)
+                serve.wait_deaf()
+                serve.signal(signal.SIGTERM)
+                self.expect(serve.end(), 1, "1 connection was cut before the end of the file")
+                with self.assertRaises(ConnectionResetError):
+                    program.read_all(client)
+
     def test_end_of_the_grace_time_cuts(self):
         with Serve("--grace", 0.2, self.file) as serve, serve.connect(64 * KIB) as a, serve.connect(64 * KIB) as b:
             a.recv(1)
@@ -176,6 +190,17 @@ class Clients(Case):
                     with self.subTest(mode=mode, client=client.__name__), serve.connect() as peer:
                         client(peer)
                 self.expect(run("get", "--sha256", self.digest, serve.address), 0)
+
+    def test_a_client_that_says_much(self):
+        """First as much as goes without reading; then it reads, and says the rest."""
+        words = bytes(32 * MIB)
+        for mode in MODES:
+            with self.subTest(mode), Serve("--mode", mode, self.file) as serve, serve.connect(64 * KIB) as client:
+                said = rude.say(client, words)
+                self.assertEqual(program.read_all(client), (SIZE, self.digest))
+                client.sendall(words[said:])
+                client.close()
+                wait_until(lambda: "sent 24.0 MiB" in serve.err_so_far(), "its end is told")
 
     def test_a_line_for_each_connection(self):
         with Serve(self.file) as serve:

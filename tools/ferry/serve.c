@@ -50,7 +50,7 @@ static const struct option options[] = {
 static const struct syntax syntax = {
     .command = "serve",
     .operand = "FILE",
-    .summary = "Sends FILE to each connection, then closes it. Nothing is read from a connection.",
+    .summary = "Sends FILE to each connection, then closes it. What a client says is thrown away.",
     .notes = "Modes: whole reads FILE once into memory; chunk opens it for each connection and sends\n"
              "64 KiB pieces; shared does so with one open file for all; zerocopy leaves it to the kernel.\n"
              "Addresses: 127.0.0.1:8888, [::1]:8888, :8888, localhost:8888, unix:PATH, unix:@NAME.\n"
