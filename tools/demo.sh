@@ -1,14 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Serves a random file in each mode of `ferry serve`, downloads it over 1 and 16 connections, verifies every byte of
-# each, and prints a table: demo.sh BUILD, where BUILD holds the ferry program. Exits 0 when all was verified.
+# Serves a random file in each mode and style of `ferry serve`, downloads it over 1 and 16 connections, verifies every
+# byte of each, and prints a table: demo.sh BUILD, where BUILD holds the ferry program. Exits 0 when all was verified.
 # Writes nothing outside a temporary directory (below TMPDIR), which it removes.
 set -eu -o pipefail
 
 readonly MIB=$((1024 * 1024))
 readonly MODES='zerocopy chunk shared whole'
+readonly STYLES='reactor coroutine'
 readonly CONNECTIONS='1 16'
+readonly MOST_MIB=512 # sixteen downloads, half of them over 16 connections, are to take less than two minutes
 readonly LONGEST_S=60 # a download that takes longer is given up
 
 die() {
@@ -39,10 +41,10 @@ choose_size() {
     local disk memory size
     disk=$(($(df --output=avail --block-size=$MIB "$directory" | tail -1) / 2))
     memory=$(($(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo) / 1024 / 3))
-    for size in 1024 512 256 128 64 32; do
+    for ((size = MOST_MIB; size >= 32; size /= 2)); do
         if [ "$size" -le "$disk" ] && [ "$size" -le "$memory" ]; then
-            [ "$size" -eq 1024 ] ||
-                echo "A file of $size MiB instead of 1 GiB: $disk MiB of disk and $memory MiB of memory to spare." >&2
+            [ "$size" -eq $MOST_MIB ] ||
+                echo "Not $MOST_MIB MiB: there are $disk MiB of disk and $memory MiB of memory to spare." >&2
             echo "$size"
             return
         fi
@@ -59,12 +61,12 @@ server_peak_mib() {
     awk '/^VmHWM:/ { printf "%.0f", $2 / 1024 }' "/proc/$server/status"
 }
 
-start_server() { # MODE; leaves its process in $server, its address in $address
+start_server() { # MODE STYLE; leaves its process in $server, its address in $address
     local line=''
     mkfifo "$directory/listening"
-    "$ferry" serve --quiet --mode "$1" --listen 127.0.0.1:0 "$file" >"$directory/listening" &
+    "$ferry" serve --quiet --mode "$1" --style "$2" --listen 127.0.0.1:0 "$file" >"$directory/listening" &
     server=$!
-    read -r -t "$LONGEST_S" line <"$directory/listening" || die "ferry serve --mode $1 did not start"
+    read -r -t "$LONGEST_S" line <"$directory/listening" || die "ferry serve --mode $1 --style $2 did not start"
     rm "$directory/listening"
     address=${line#listening on }
 }
@@ -76,20 +78,20 @@ stop_server() {
     wait "$process" || die "ferry serve ended with status $?"
 }
 
-measure() { # MODE CONNECTIONS
+measure() { # MODE STYLE CONNECTIONS
     local before after verified=yes summary=$directory/summary
-    start_server "$1"
+    start_server "$1" "$2"
     before=$(server_cpu)
-    timeout "$LONGEST_S" "$ferry" get --connections "$2" "${check[@]}" "$address" >"$summary" 2>"$directory/errors" ||
+    timeout "$LONGEST_S" "$ferry" get --connections "$3" "${check[@]}" "$address" >"$summary" 2>"$directory/errors" ||
         verified=no
     after=$(server_cpu)
-    awk -v mode="$1" -v n="$2" -v cpu="$after-$before" -v peak="$(server_peak_mib)" -v verified=$verified '
+    awk -v mode="$1" -v style="$2" -v n="$3" -v cpu="$after-$before" -v peak="$(server_peak_mib)" -v verified=$verified '
         $1 == "bytes" { gib = $2 / 1024 / 1024 / 1024 }
         $1 == "rate" { rate = $2 }
         END {
             split(cpu, at, "-")
             spent = gib > 0 ? sprintf("%.3f", (at[1] - at[2]) / gib) : "-"
-            printf "%-9s %11d %9s %21s %16s  %s\n", mode, n, rate, spent, peak " MiB", verified
+            printf "%-9s %-10s %11d %9s %21s %16s  %s\n", mode, style, n, rate, spent, peak " MiB", verified
         }' "$summary"
     stop_server
     [ $verified = yes ] && return
@@ -104,12 +106,15 @@ sync "$file"
 
 failed=0
 check=(--compare "$file")
-echo 'Serving it in each mode, and comparing every byte of every connection with the file:'
+echo 'Serving it in each mode and style, and comparing every byte of every connection with the file:'
 echo
-printf '%-9s %11s %9s %21s %16s  %s\n' mode connections GiB/s 'server CPU-s per GiB' "server's peak" verified
+printf '%-9s %-10s %11s %9s %21s %16s  %s\n' \
+    mode style connections GiB/s 'server CPU-s per GiB' "server's peak" verified
 for mode in $MODES; do
     for connections in $CONNECTIONS; do
-        measure "$mode" "$connections"
+        for style in $STYLES; do
+            measure "$mode" "$style" "$connections"
+        done
     done
 done
 
