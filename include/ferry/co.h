@@ -62,7 +62,8 @@ FERRY_API int ferry_offload_then(ferry_loop *loop, void (*fn)(void *arg), void (
 /* At least one byte, at most `cap`: how many; 0 = end of input. */
 FERRY_API ssize_t ferry_recv(ferry_conn *conn, void *buf, size_t cap);
 
-/* All of `len` bytes: `len`; less, if the input ends before (0 = at once). */
+/* All of `len` bytes: `len`; less, if the input ends before (0 = at once). When it fails, nothing is taken off the input,
+ * unless `len` is above the service's max_input. */
 FERRY_API ssize_t ferry_recv_exact(ferry_conn *conn, void *buf, size_t len);
 
 /* Up to and including the delimiter: how many; 0 = end of input (what came before it is dropped).

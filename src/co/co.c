@@ -111,9 +111,18 @@ static void begin_or_go_on(struct fy_co *co)
     run(co);
 }
 
+/* Its task may be posted once at a time, and while it is, nobody else may run it. */
+static void post(struct fy_co *co)
+{
+    co->posted = true;
+    fy_loop_post(co->loop, &co->task);
+}
+
 static void run_task(struct fy_task *task)
 {
-    begin_or_go_on(FY_CONTAINER(task, struct fy_co, task));
+    struct fy_co *co = FY_CONTAINER(task, struct fy_co, task);
+    co->posted = false;
+    begin_or_go_on(co);
 }
 
 static void join_loop(struct fy_co *co)
@@ -128,7 +137,7 @@ static void run_first(struct fy_task *task)
     struct fy_co *co = FY_CONTAINER(task, struct fy_co, task);
     co->task.run = run_task;
     join_loop(co);
-    begin_or_go_on(co);
+    run_task(task);
 }
 
 static void deadline(struct fy_timer *timer)
@@ -142,7 +151,7 @@ static struct fy_co *new_co(ferry_loop *loop, void (*fn)(void *), void *arg, con
     if (!co)
         return NULL;
     co->state = FY_CO_READY;
-    co->serving = co->firm = co->finished = false;
+    co->serving = co->firm = co->finished = co->posted = false;
     atomic_store_explicit(&co->cancelled, false, memory_order_relaxed);
     co->fn = fn;
     co->arg = arg;
@@ -177,7 +186,7 @@ ferry_co *ferry_spawn_as(ferry_loop *loop, void (*fn)(void *arg), void *arg, con
         co->task.run = run_first;
     else
         join_loop(co);
-    fy_loop_post(loop, &co->task);
+    post(co);
     return handle;
 }
 
@@ -188,10 +197,11 @@ ferry_co *ferry_spawn(ferry_loop *loop, void (*fn)(void *arg), void *arg)
 
 /* Parking and waking. */
 
-static int park(struct fy_co *co, const char *why, const void *what)
+/* Gives the thread back to the loop, until it is resumed. */
+static int leave(struct fy_co *co, enum fy_co_state as, const char *why, const void *what)
 {
     struct fy_cos *cos = co->loop->cos;
-    co->state = FY_CO_PARKED;
+    co->state = as;
     co->why = why;
     co->what = what;
     co->since = co->loop->now;
@@ -202,11 +212,16 @@ static int park(struct fy_co *co, const char *why, const void *what)
     return co->result;
 }
 
+static int park(struct fy_co *co, const char *why, const void *what)
+{
+    return leave(co, FY_CO_PARKED, why, what);
+}
+
 void fy_co_yield(const char *why, const void *what)
 {
     struct fy_co *co = fy_co_need(why);
-    fy_loop_post(co->loop, &co->task);
-    park(co, why, what);
+    post(co);
+    leave(co, FY_CO_READY, why, what);
 }
 
 int fy_co_park(const char *why, const void *what, uint64_t due)
@@ -241,12 +256,13 @@ static bool make_ready(struct fy_co *co, int result)
 void fy_co_wake(struct fy_co *co, int result)
 {
     if (make_ready(co, result))
-        fy_loop_post(co->loop, &co->task);
+        post(co);
 }
 
 void fy_co_resume(struct fy_co *co, int result)
 {
-    if (!co->loop->cos->running && (co->state == FY_CO_READY || make_ready(co, result)))
+    bool now = !co->loop->cos->running && !co->posted;
+    if (now && (co->state == FY_CO_READY || make_ready(co, result)))
         begin_or_go_on(co);
     else
         fy_co_wake(co, result);

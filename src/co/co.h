@@ -35,6 +35,7 @@ struct fy_co {
     bool foreign;  /* belongs to the list of structs that foreign threads spawn from */
     bool serving;  /* a connection's: it ends with its connection */
     bool firm;     /* parked where cancelling has to wait */
+    bool posted;   /* its task is on the way */
     bool finished; /* has returned, and is to be reaped */
     bool sampled;  /* its stack was forgotten when it began: what is touched is its own */
     atomic_bool cancelled;

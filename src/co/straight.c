@@ -164,11 +164,12 @@ ssize_t ferry_recv(ferry_conn *conn, void *buf, size_t cap)
     return recv_some(conn, "ferry_recv", buf, cap);
 }
 
-ssize_t ferry_recv_exact(ferry_conn *conn, void *buf, size_t len)
+/* More than the connection may keep: taken as it comes. */
+static ssize_t recv_long(ferry_conn *conn, char *buf, size_t len)
 {
     size_t have = 0;
     while (have < len) {
-        ssize_t n = recv_some(conn, "ferry_recv_exact", (char *)buf + have, len - have);
+        ssize_t n = recv_some(conn, "ferry_recv_exact", buf + have, len - have);
         if (n < 0)
             return n;
         if (n == 0)
@@ -176,6 +177,23 @@ ssize_t ferry_recv_exact(ferry_conn *conn, void *buf, size_t len)
         have += (size_t)n;
     }
     return (ssize_t)have;
+}
+
+ssize_t ferry_recv_exact(ferry_conn *conn, void *buf, size_t len)
+{
+    const void *data;
+    if (len > conn->driver->max_input)
+        return recv_long(conn, buf, len);
+    ssize_t n = len > 0 ? peek_beyond(conn, "ferry_recv_exact", len - 1, &data) : 0;
+    if (n < 0 || len == 0)
+        return n;
+    if (n == 0)
+        n = (ssize_t)available(conn, &data); /* the input has ended */
+    size_t whole = (size_t)n < len ? (size_t)n : len;
+    if (whole > 0)
+        memcpy(buf, data, whole);
+    ferry_consume(conn, whole);
+    return (ssize_t)whole;
 }
 
 ssize_t ferry_recv_until(ferry_conn *conn, void *buf, size_t cap, const char *delimiter)
