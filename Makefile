@@ -8,6 +8,7 @@
 #   make test      builds and runs the tests
 #   make check     the tests under the sanitizers (gcc and clang) and valgrind; one of them: make check-asan, ...
 #   make check-big downloads of many GiB
+#   make bench     what coroutines, idle connections and messages cost, on a calm machine
 #   make lint      clang-format, clang-tidy, cppcheck, shellcheck;  make format applies the first
 #   make install   to PREFIX, below DESTDIR
 #   make deps      installs the Debian packages that are missing for any of these (root or sudo)
@@ -16,7 +17,7 @@
 PREFIX ?= /usr/local
 PRESETS_CHECKED := asan tsan clang-asan clang-tsan valgrind
 
-.PHONY: all deps demo test check check-big lint format install clean $(PRESETS_CHECKED:%=check-%)
+.PHONY: all deps demo test check check-big bench lint format install clean $(PRESETS_CHECKED:%=check-%)
 
 all:
 	@command -v cmake >/dev/null && command -v ninja >/dev/null || \
@@ -51,6 +52,12 @@ check-big:
 	cmake --preset test
 	cmake --build --preset test
 	ctest --preset big
+
+bench:
+	@cmake/deps.sh build test bench
+	cmake --preset test
+	cmake --build --preset test
+	bench/run.sh build/test
 
 lint:
 	@cmake/deps.sh build test lint

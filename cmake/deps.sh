@@ -1,17 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Installs the Debian packages that a part of the work needs and that are missing: deps.sh [build|test|lint|check]...
+# Installs the Debian packages that a part of the work needs and that are missing: deps.sh [build|test|lint|check|bench]...
 # Without an argument: all of them. Nothing missing: says nothing and takes no time. Needs root, or sudo, otherwise.
 set -eu
 
 packages_for() {
     case $1 in
     build) echo build-essential cmake ninja-build pkg-config libssl-dev ;;
-    test) echo libcmocka-dev openssl python3 curl socat netcat-openbsd iproute2 procps ;;
+    test) echo libcmocka-dev openssl python3 curl socat netcat-openbsd iproute2 procps gdb \
+        gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
+    bench) echo libboost-context-dev ;;
     lint) echo clang clang-format clang-tidy cppcheck shellcheck ;;
     check) echo clang libclang-rt-14-dev valgrind ;;
-    *) echo "deps.sh: no such part: $1 (build, test, lint, check)" >&2 && return 1 ;;
+    *) echo "deps.sh: no such part: $1 (build, test, lint, check, bench)" >&2 && return 1 ;;
     esac
 }
 

@@ -20,6 +20,9 @@
 
 enum { MOST_THREADS = 1024, GRACE_MS = 5000, STUBBORN_ROUNDS = 10000 };
 
+struct fy_list fy_pools = {&fy_pools, &fy_pools};
+static pthread_mutex_t pools_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static unsigned cores(void)
 {
     cpu_set_t allowed;
@@ -102,8 +105,12 @@ ferry_pool *ferry_pool_new(const ferry_pool_options *options)
     if (options)
         pool->options = *options;
     int error = init_pool(pool);
-    if (error == 0)
+    if (error == 0) {
+        pthread_mutex_lock(&pools_lock);
+        fy_list_append(&fy_pools, &pool->link);
+        pthread_mutex_unlock(&pools_lock);
         return pool;
+    }
     release(pool);
     errno = -error;
     return NULL;
@@ -336,6 +343,9 @@ void ferry_pool_free(ferry_pool *pool)
     if (atomic_load(&pool->running))
         fy_fatal("ferry_pool_free: the pool is running");
     fy_signals_release(pool);
+    pthread_mutex_lock(&pools_lock);
+    fy_list_remove(&pool->link);
+    pthread_mutex_unlock(&pools_lock);
     for (unsigned i = 0; i < pool->size; i++)
         pool->loops[i].stopping = true;
     stop_listening(pool);

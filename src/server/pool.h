@@ -12,6 +12,7 @@
 #include <ferry/server.h>
 
 struct ferry_pool {
+    struct fy_list link; /* in fy_pools */
     ferry_pool_options options;
     const struct fy_backend *backend;
     unsigned size;
@@ -27,6 +28,9 @@ struct ferry_pool {
     struct fy_watchdog *watchdog; /* NULL = off */
     unsigned long *threads;       /* of loops 1.. */
 };
+
+/* All pools of the process, for debuggers (tools/gdb/ferry.py). */
+extern struct fy_list fy_pools;
 
 /* listener.c */
 void fy_listener_stop(ferry_listener *listener); /* loop 0's thread */
