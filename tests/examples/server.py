@@ -52,8 +52,8 @@ def wait_until(condition, what):
 class Server:
     """A context: inside it the program listens; when it is left, the program has ended well, with nothing left open."""
 
-    def __init__(self, name, *arguments, listen="127.0.0.1:0"):
-        self.command = command(name, "--listen", listen, *arguments)
+    def __init__(self, name, *arguments, listen="127.0.0.1:0", listen_flags=("--listen",)):
+        self.command = command(name, *listen_flags, listen, *arguments)
 
     def __enter__(self):
         self.stderr = tempfile.TemporaryFile("w+")
