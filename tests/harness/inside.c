@@ -7,11 +7,25 @@
 
 #include <ferry/ferry.h>
 
+/* Calls made on the thread's own stack. A coroutine may park inside its call, and the thread go on without it; a callback
+ * never runs on a coroutine's stack, and that is all there is to check there. */
 static _Thread_local unsigned depth;
 
 bool inside_call(void)
 {
-    return depth > 0;
+    return depth > 0 || ferry_self() != NULL;
+}
+
+static void enter(void)
+{
+    if (ferry_self() == NULL)
+        depth++;
+}
+
+static void leave(void)
+{
+    if (ferry_self() == NULL)
+        depth--;
 }
 
 extern __typeof__(ferry_send) inside_ferry_send;
@@ -36,140 +50,140 @@ extern __typeof__(ferry_pool_stop) inside_ferry_pool_stop;
 
 void inside_ferry_send(ferry_conn *conn, const void *data, size_t len)
 {
-    depth++;
+    enter();
     ferry_send(conn, data, len);
-    depth--;
+    leave();
 }
 
 void inside_ferry_sendv(ferry_conn *conn, const struct iovec *iov, int count)
 {
-    depth++;
+    enter();
     ferry_sendv(conn, iov, count);
-    depth--;
+    leave();
 }
 
 void inside_ferry_send_owned(ferry_conn *conn, void *data, size_t len, void (*release)(void *data))
 {
-    depth++;
+    enter();
     ferry_send_owned(conn, data, len, release);
-    depth--;
+    leave();
 }
 
 void inside_ferry_send_blob(ferry_conn *conn, ferry_blob *blob)
 {
-    depth++;
+    enter();
     ferry_send_blob(conn, blob);
-    depth--;
+    leave();
 }
 
 void inside_ferry_send_file(ferry_conn *conn, ferry_file *file, uint64_t offset, uint64_t len)
 {
-    depth++;
+    enter();
     ferry_send_file(conn, file, offset, len);
-    depth--;
+    leave();
 }
 
 ferry_transfer *inside_ferry_send_file_as(ferry_conn *conn, ferry_file *file, uint64_t offset, uint64_t len,
                                           const ferry_transfer_options *options)
 {
-    depth++;
+    enter();
     ferry_transfer *transfer = ferry_send_file_as(conn, file, offset, len, options);
-    depth--;
+    leave();
     return transfer;
 }
 
 void inside_ferry_transfer_cancel(ferry_transfer *transfer)
 {
-    depth++;
+    enter();
     ferry_transfer_cancel(transfer);
-    depth--;
+    leave();
 }
 
 void inside_ferry_shutdown(ferry_conn *conn)
 {
-    depth++;
+    enter();
     ferry_shutdown(conn);
-    depth--;
+    leave();
 }
 
 void inside_ferry_close(ferry_conn *conn)
 {
-    depth++;
+    enter();
     ferry_close(conn);
-    depth--;
+    leave();
 }
 
 void inside_ferry_abort(ferry_conn *conn)
 {
-    depth++;
+    enter();
     ferry_abort(conn);
-    depth--;
+    leave();
 }
 
 void inside_ferry_conn_pause(ferry_conn *conn)
 {
-    depth++;
+    enter();
     ferry_conn_pause(conn);
-    depth--;
+    leave();
 }
 
 void inside_ferry_conn_resume(ferry_conn *conn)
 {
-    depth++;
+    enter();
     ferry_conn_resume(conn);
-    depth--;
+    leave();
 }
 
 void inside_ferry_post(ferry_loop *loop, void (*fn)(void *), void *arg)
 {
-    depth++;
+    enter();
     ferry_post(loop, fn, arg);
-    depth--;
+    leave();
 }
 
 ferry_timer *inside_ferry_after(ferry_loop *loop, uint64_t ms, void (*fn)(void *), void *arg)
 {
-    depth++;
+    enter();
     ferry_timer *timer = ferry_after(loop, ms, fn, arg);
-    depth--;
+    leave();
     return timer;
 }
 
 ferry_timer *inside_ferry_every(ferry_loop *loop, uint64_t ms, void (*fn)(void *), void *arg)
 {
-    depth++;
+    enter();
     ferry_timer *timer = ferry_every(loop, ms, fn, arg);
-    depth--;
+    leave();
     return timer;
 }
 
 int inside_ferry_connect(ferry_loop *loop, const char *address, const ferry_service *service,
                          const ferry_connect_options *options)
 {
-    depth++;
+    enter();
     int result = ferry_connect(loop, address, service, options);
-    depth--;
+    leave();
     return result;
 }
 
 ferry_listener *inside_ferry_listen(ferry_pool *pool, const char *address, const ferry_service *service)
 {
-    depth++;
+    enter();
     ferry_listener *listener = ferry_listen(pool, address, service);
-    depth--;
+    leave();
     return listener;
 }
 
 void inside_ferry_listener_close(ferry_listener *listener)
 {
-    depth++;
+    enter();
     ferry_listener_close(listener);
-    depth--;
+    leave();
 }
 
 void inside_ferry_pool_stop(ferry_pool *pool)
 {
-    depth++;
+    enter();
     ferry_pool_stop(pool);
-    depth--;
+    leave();
 }

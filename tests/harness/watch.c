@@ -60,10 +60,8 @@ static void keep(struct watch *watch, ferry_conn *conn)
     watch->kept[watch->kept_count++] = ferry_conn_ref(conn);
 }
 
-static void open_seen(ferry_conn *conn, void *arg)
+static struct seen *begin_seen(struct watch *watch, ferry_conn *conn)
 {
-    struct watch *watch = arg;
-    check_thread(conn);
     struct seen *seen = calloc(1, sizeof *seen);
     assert_non_null(seen);
     *seen = (struct seen){.conn = conn, .busy = true};
@@ -75,9 +73,28 @@ static void open_seen(ferry_conn *conn, void *arg)
         keep(watch, conn);
     (void)pthread_mutex_unlock(&watch->lock);
     count_add(&watch->opened, 1);
+    return seen;
+}
+
+static void open_seen(ferry_conn *conn, void *arg)
+{
+    struct watch *watch = arg;
+    check_thread(conn);
+    struct seen *seen = begin_seen(watch, conn);
     if (watch->user.on_open != NULL)
         watch->user.on_open(conn, watch->user.arg);
     leave(watch, seen);
+}
+
+/* The coroutine is no callback: on_close may come while it runs. */
+static void serve_seen(ferry_conn *conn, void *arg)
+{
+    struct watch *watch = arg;
+    assert_non_null(ferry_self());
+    assert_ptr_equal(ferry_loop_current(), ferry_conn_loop(conn));
+    leave(watch, begin_seen(watch, conn));
+    watch->user.serve(conn, watch->user.arg);
+    count_add(&watch->served, 1);
 }
 
 static size_t data_seen(ferry_conn *conn, const void *data, size_t len, void *arg)
@@ -189,18 +206,24 @@ void watch_init(struct watch *watch, const ferry_service *user)
     *watch = (struct watch){.user = *user, .service = *user};
     assert_int_equal(pthread_mutex_init(&watch->lock, NULL), 0);
     watch->service.arg = watch;
+    watch->service.on_close = close_seen;
+    if (user->serve != NULL) {
+        watch->service.serve = serve_seen;
+        return;
+    }
     watch->service.on_open = open_seen;
     watch->service.on_data = user->on_data != NULL ? data_seen : NULL;
     watch->service.on_eof = user->on_eof != NULL ? eof_seen : NULL;
     watch->service.on_drain = drain_seen;
     watch->service.on_high_water = high_seen;
     watch->service.on_low_water = low_seen;
-    watch->service.on_close = close_seen;
 }
 
 void watch_fini(struct watch *watch)
 {
     assert_int_equal(count_get(&watch->opened), count_get(&watch->closed));
+    if (watch->user.serve != NULL)
+        assert_int_equal(count_get(&watch->opened), count_get(&watch->served));
     for (size_t i = 0; i < WATCH_BUCKETS; i++)
         assert_null(watch->table[i]);
     for (size_t i = 0; i < watch->kept_count; i++)

@@ -7,6 +7,7 @@
  *   - no callback runs inside a call of ferry, inside another of the same connection, or off the connection's loop;
  *   - on_eof comes at most once, and on_data not after it; on_data is never given nothing;
  *   - on_high_water and on_low_water take turns, each with a size beyond its mark;
+ *   - in the coroutine style, each connection has one coroutine, which begins before on_close and ends;
  *   - in on_close there is a verdict, and ferry_conn_error() agrees with the reason.
  */
 #ifndef FERRY_TEST_WATCH_H
@@ -25,6 +26,7 @@ struct watch {
     bool dials;            /* on_close without on_open is in order */
     bool keep;             /* a reference to each connection is kept, for watch_conn() */
     struct count opened, closed, failed, data, eofs, drains, highs, lows;
+    struct count served; /* coroutines that have returned from `serve` */
 
     pthread_mutex_t lock; /* for what follows */
     struct seen *table[WATCH_BUCKETS];

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FRAME_SENDERS = 16, FRAME_BODY_MAX = 300 * 1024 };
+enum { FRAME_SENDERS = 64, FRAME_BODY_MAX = 300 * 1024 };
 
 struct frame_head {
     uint32_t magic;
