@@ -253,21 +253,6 @@ static int wait_output(ferry_conn *conn, const char *call, unsigned due)
     return result;
 }
 
-/* A reader as fast as the kernel never makes a writer wait; so it gives way when it has written its share of a turn. */
-static void give_way(ferry_conn *conn, const char *call)
-{
-    struct fy_straight *s = fy_straight_of(conn);
-    uint64_t written = atomic_load_explicit(&conn->out.written, memory_order_relaxed);
-    if (!s || conn->out.closed)
-        return;
-    if (s->turn != conn->loop->counters.turns) {
-        s->turn = conn->loop->counters.turns;
-        s->turn_start = written;
-    } else if (written - s->turn_start >= FY_TURN_BYTES) {
-        fy_co_yield(call, conn);
-    }
-}
-
 void fy_co_hold_back(ferry_conn *conn)
 {
     pthread_mutex_lock(&conn->out.lock);
@@ -275,8 +260,6 @@ void fy_co_hold_back(ferry_conn *conn)
     pthread_mutex_unlock(&conn->out.lock);
     if (wait)
         wait_output(conn, "ferry_send", FY_DUE_LOW);
-    else
-        give_way(conn, "ferry_send");
 }
 
 /* Why what was sent since the last flush has not all been taken: 0 = it has. */
@@ -303,7 +286,8 @@ int ferry_flush(ferry_conn *conn)
         if (result < 0)
             return result;
     }
-    give_way(conn, "ferry_flush");
+    if (fy_outbox_turn_bytes(conn) >= FY_TURN_BYTES) /* a reader as fast as the kernel would never make it wait */
+        fy_co_yield("ferry_flush", conn);
     int error = ferry_conn_error(conn);
     return error < 0 ? error : refused(conn);
 }

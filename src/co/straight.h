@@ -11,14 +11,13 @@
 
 /* Behind the connection (fy_driver.extra). */
 struct fy_straight {
-    struct fy_co *reader;      /* parked until there is input, or NULL */
-    struct fy_co *dialer;      /* parked until it is open, or NULL */
-    const char *view;          /* what is lent, during `data`... */
-    size_t size, used;         /* ...how much, and how much of it was consumed */
-    uint64_t turn, turn_start; /* the loop's turn, and what had been written when it sent first in it */
-    unsigned drops_told;       /* refused sends that ferry_flush() has told of */
-    uint64_t deadline;         /* nanoseconds of fy_now_ns(); 0 = none */
-    bool eof;                  /* no more input will come: the peer has ended, or it is being closed here */
+    struct fy_co *reader; /* parked until there is input, or NULL */
+    struct fy_co *dialer; /* parked until it is open, or NULL */
+    const char *view;     /* what is lent, during `data`... */
+    size_t size, used;    /* ...how much, and how much of it was consumed */
+    unsigned drops_told;  /* refused sends that ferry_flush() has told of */
+    uint64_t deadline;    /* nanoseconds of fy_now_ns(); 0 = none */
+    bool eof;             /* no more input will come: the peer has ended, or it is being closed here */
 };
 
 /* NULL = it has callbacks. */

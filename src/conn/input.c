@@ -78,17 +78,23 @@ void fy_input_arrived(ferry_conn *c, const void *data, ssize_t n)
         give_bytes(c, data, (size_t)n);
 }
 
-void fy_input_settle(ferry_conn *c)
+/* Whether a pause has just ended, so that what was left behind is to be given again. */
+static bool has_resumed(ferry_conn *c)
 {
     pthread_mutex_lock(&c->out.lock);
-    bool paused = c->out.paused && !c->closing;
-    bool again = c->out.resumed && !paused;
+    bool resumed = c->out.resumed && !c->out.paused;
     c->out.resumed = false;
-    bool over = c->out.dead || c->out.closed;
     pthread_mutex_unlock(&c->out.lock);
-    if (again && c->input && accepts_input(c))
-        give_buffer(c);
+    return resumed;
+}
+
+void fy_input_settle(ferry_conn *c)
+{
+    if (has_resumed(c) && c->input && accepts_input(c))
+        give_buffer(c); /* which may pause it again */
+    pthread_mutex_lock(&c->out.lock);
+    bool off = c->eof || c->out.dead || c->out.closed || ((c->out.paused || c->unwanted) && !c->closing);
+    pthread_mutex_unlock(&c->out.lock);
     if (c->source.live)
-        fy_poll_request(c->loop->poll, &c->source,
-                        paused || c->eof || over || (c->unwanted && !c->closing) ? 0 : FY_WANT_RECEIVE);
+        fy_poll_request(c->loop->poll, &c->source, off ? 0 : FY_WANT_RECEIVE);
 }

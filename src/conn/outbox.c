@@ -12,7 +12,7 @@
  *
  * Who writes what:
  *   - The loop's thread gathers small messages (CORKED) and writes them when the callback returns; a big one goes to the
- *     kernel at once, from where it lies, behind what was gathered.
+ *     kernel at once, from where it lies, behind what was gathered; unless the connection has had its share of the turn.
  *   - Another thread writes its own message at once when nobody is writing, and nothing else. When it comes in a hurry,
  *     close behind the last write, it leaves the message to the loop instead, so that many become one write.
  *   - Files are the loop's alone.
@@ -108,11 +108,23 @@ static void send_fin(ferry_conn *c)
     fy_conn_mark(c, FY_DUE_FIN);
 }
 
+/* What the loop has written for it in this turn. */
+uint64_t fy_outbox_turn_bytes(const ferry_conn *c)
+{
+    return c->out.turn == (uint32_t)c->loop->counters.turns ? c->out.turn_bytes : 0;
+}
+
 static void progress(ferry_conn *c, uint64_t n)
 {
-    uint64_t now = fy_loop_here(c->loop) ? c->loop->now : fy_now_ns();
+    bool here = fy_loop_here(c->loop);
+    uint64_t now = here ? c->loop->now : fy_now_ns();
     atomic_store_explicit(&c->active, now, memory_order_relaxed);
     c->out.last_write = now;
+    if (here) {
+        uint64_t bytes = fy_outbox_turn_bytes(c) + n;
+        c->out.turn = (uint32_t)c->loop->counters.turns;
+        c->out.turn_bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+    }
     fy_queue_advance(c, n);
 }
 
@@ -220,8 +232,9 @@ void fy_outbox_send(ferry_conn *c, const struct iovec *iov, int count, size_t le
     if (len == 0)
         return;
     pthread_mutex_lock(&out->lock);
-    bool taken = out->role == FY_WRITING || out->role == FY_BLOCKED;
-    if (len >= BIG && taken && !out->dead && !out->ended) {
+    bool waits = out->role == FY_WRITING || out->role == FY_BLOCKED ||
+                 (fy_loop_here(c->loop) && fy_outbox_turn_bytes(c) >= FY_TURN_BYTES);
+    if (len >= BIG && waits && !out->dead && !out->ended) {
         pthread_mutex_unlock(&out->lock);
         send_copied(c, iov, count, len);
         return;

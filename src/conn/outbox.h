@@ -27,7 +27,8 @@ struct fy_outbox {
     size_t memory;                        /* bytes of it that occupy memory of ours */
     uint64_t dropped;                     /* bytes refused */
     uint64_t last_write;                  /* nanoseconds of fy_now_ns(), about */
-    unsigned drops;                       /* calls refused */
+    uint32_t turn, turn_bytes; /* the loop's turn in which it wrote last, by its low bits, and how much in it */
+    unsigned drops;            /* calls refused */
     int drop_reason;
     unsigned short awaited; /* FY_DUE_* that somebody waits for with fy_conn_wait() */
     unsigned short due;     /* FY_DUE_* */
@@ -59,6 +60,8 @@ int fy_outbox_put(ferry_conn *conn, struct fy_segment *segment); /* -errno: refu
 void fy_outbox_end(ferry_conn *conn, bool close);                /* shutdown, or close */
 void fy_outbox_write(ferry_conn *conn);                          /* loop: it is due */
 void fy_outbox_writable(ferry_conn *conn);                       /* loop: what it was blocked by is over */
+
+uint64_t fy_outbox_turn_bytes(const ferry_conn *conn); /* loop: written in this turn */
 
 /* queue.c. The lock is held, unless it says otherwise. */
 
