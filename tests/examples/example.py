@@ -71,8 +71,14 @@ class Everywhere:
         self.check_at("127.0.0.1:0", "--threads", "0")
 
     def test_stops_at_once(self):
-        """A signal that comes before anything else has happened is not lost."""
+        """A signal that comes before anything else has happened is not lost.
+
+        But for one that comes in the first blocking call of a thread, which ThreadSanitizer of gcc 12 may lose: so in
+        instrumented builds that is over before."""
         with self.start() as server:
+            if "FERRY_TEST_SLOW" in os.environ:
+                with clients.connect(server.address):
+                    server.wait_busy(connections=1)
             server.terminate()
             server.wait_end()
 
