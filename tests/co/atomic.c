@@ -89,7 +89,7 @@ static void serve(ferry_conn *conn, void *arg)
 static void read_frames(struct crowd *crowd, int fd)
 {
     struct frame_reader reader = {.piece = 500};
-    wait_parked_many(&crowd->host, "sender", "ferry_send", HERE);
+    wait_parked(&crowd->host, "sender", "ferry_send");
     for (size_t i = 0; i < 50; i++)
         assert_true(frame_read(&reader, fd));
     reader.piece = 0;
@@ -104,7 +104,9 @@ static void run_crowd(const struct peer_options *options, size_t frames)
     crowd.done = ferry_wait_group_new();
     crowd.leave = ferry_wait_group_new();
     ferry_wait_group_add(crowd.leave, 1);
-    host_init(&crowd.host, &(ferry_service){.serve = serve, .arg = &crowd, .high_water = 64 * 1024});
+    host_init(
+        &crowd.host,
+        &(ferry_service){.serve = serve, .arg = &crowd, .high_water = 64 * 1024, .socket.send_buffer = 64 * 1024});
     host_run(&crowd.host, "127.0.0.1:0", &(ferry_pool_options){.threads = 2});
     int fd = peer_connect_with(crowd.host.address, options);
     crowd.conn = watch_conn(&crowd.host.watch, 0);

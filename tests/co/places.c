@@ -112,7 +112,10 @@ static int in_channel_recv(struct visit *visit)
 
 static int in_lock(struct visit *visit)
 {
-    return ferry_mutex_lock(visit->scene->mutex);
+    int result = ferry_mutex_lock(visit->scene->mutex);
+    if (result == 0)
+        ferry_mutex_unlock(visit->scene->mutex);
+    return result;
 }
 
 /* The mutex is held again afterwards: unlocking one that is not would end the process. */
@@ -140,23 +143,23 @@ static void let_go(struct scene *scene)
 }
 
 const struct place places[] = {
-    {"recv", "ferry_recv", true, in_recv, -ECANCELED, NULL},
-    {"recv_exact", "ferry_recv_exact", true, in_recv_exact, -ECANCELED, NULL},
-    {"recv_until", "ferry_recv_until", true, in_recv_until, -ECANCELED, NULL},
-    {"peek", "ferry_peek", true, in_peek, -ECANCELED, NULL},
-    {"send", "ferry_send", true, in_send, -ECANCELED, NULL},
-    {"flush", "ferry_flush", true, in_flush, -ECANCELED, NULL},
-    {"dial", "ferry_dial", false, in_dial, -ECANCELED, NULL},
-    {"sleep", "ferry_sleep", false, in_sleep, -ECANCELED, NULL},
-    {"yield", NULL, false, in_yield, -ECANCELED, NULL},
-    {"join", "ferry_join", false, in_join, -ECANCELED, NULL},
-    {"wait_group", "ferry_wait_group_wait", false, in_wait_group, -ECANCELED, NULL},
-    {"channel_send", "ferry_channel_send", false, in_channel_send, -ECANCELED, NULL},
-    {"channel_recv", "ferry_channel_recv", false, in_channel_recv, -ECANCELED, NULL},
-    {"lock", "ferry_mutex_lock", false, in_lock, -ECANCELED, NULL},
-    {"cond", "ferry_cond_wait", false, in_cond, -ECANCELED, NULL},
-    {"offload", "ferry_offload", false, in_offload, 0, let_go},
-    {NULL, NULL, false, NULL, 0, NULL},
+    {"recv", "ferry_recv", true, in_recv, -ECANCELED, false, NULL},
+    {"recv_exact", "ferry_recv_exact", true, in_recv_exact, -ECANCELED, false, NULL},
+    {"recv_until", "ferry_recv_until", true, in_recv_until, -ECANCELED, false, NULL},
+    {"peek", "ferry_peek", true, in_peek, -ECANCELED, false, NULL},
+    {"send", "ferry_send", true, in_send, -ECANCELED, false, NULL},
+    {"flush", "ferry_flush", true, in_flush, -ECANCELED, false, NULL},
+    {"dial", "ferry_dial", false, in_dial, -ECANCELED, false, NULL},
+    {"sleep", "ferry_sleep", false, in_sleep, -ECANCELED, false, NULL},
+    {"yield", NULL, false, in_yield, -ECANCELED, false, NULL},
+    {"join", "ferry_join", false, in_join, -ECANCELED, true, NULL},
+    {"wait_group", "ferry_wait_group_wait", false, in_wait_group, -ECANCELED, false, NULL},
+    {"channel_send", "ferry_channel_send", false, in_channel_send, -ECANCELED, false, NULL},
+    {"channel_recv", "ferry_channel_recv", false, in_channel_recv, -ECANCELED, false, NULL},
+    {"lock", "ferry_mutex_lock", false, in_lock, -ECANCELED, true, NULL},
+    {"cond", "ferry_cond_wait", false, in_cond, -ECANCELED, false, NULL},
+    {"offload", "ferry_offload", false, in_offload, 0, true, let_go},
+    {NULL, NULL, false, NULL, 0, false, NULL},
 };
 
 /* Holds a mutex of the scene for as long as it lives, which is until it is cancelled. */

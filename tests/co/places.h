@@ -34,6 +34,7 @@ struct place {
     bool connected;                       /* visit->conn is wanted */
     int (*enter)(struct visit *visit);    /* parks; returns what the call did, -errno or >= 0 */
     int expected;                         /* of one that is cancelled in it */
+    bool may_succeed;                     /* when all are cancelled at once: the one it waits for ends, too */
     void (*release)(struct scene *scene); /* what lets one go that does not heed cancelling; or NULL */
 };
 
