@@ -102,6 +102,8 @@ static void begin_or_go_on(struct fy_co *co)
 {
     if (co->loop->cos->running)
         fy_fatal("a coroutine was to be resumed from inside another");
+    if (co->loop->abandoned)
+        return; /* it did not heed being cancelled, and runs no more */
     if (!co->stack && !give_stack(co)) {
         char name[64];
         fy_log(FERRY_LOG_ERROR, "no stack for coroutine %s: it does not run", fy_co_name(co, name, sizeof name));
