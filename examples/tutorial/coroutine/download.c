@@ -7,15 +7,24 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { LINE = 64 };
+
+static bool parse(const char *request, uint64_t *offset, uint64_t *len)
+{
+    char *middle, *end;
+    *offset = strtoull(request, &middle, 10);
+    *len = strtoull(middle, &end, 10);
+    return middle != request && end != middle;
+}
 
 /* False if that is no request. The range ends with the file, whatever was asked. */
 static bool answer(ferry_conn *conn, ferry_file *file, const char *request)
 {
     uint64_t offset, len, size = ferry_file_size(file);
     char header[LINE];
-    if (sscanf(request, "%" SCNu64 " %" SCNu64, &offset, &len) != 2)
+    if (!parse(request, &offset, &len))
         return false;
     offset = offset < size ? offset : size;
     len = len < size - offset ? len : size - offset;
