@@ -66,7 +66,7 @@ lint:
 
 format:
 	@cmake/deps.sh lint
-	find include src tools examples tests -name '*.[ch]' -exec clang-format -i {} +
+	find include src tools examples tests bench -name '*.[ch]' -exec clang-format -i {} +
 
 install: all
 	DESTDIR='$(DESTDIR)' cmake --install build/release

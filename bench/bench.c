@@ -4,6 +4,7 @@
  */
 #include "bench.h"
 
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -38,6 +39,24 @@ void bench_pin(int core)
         die("bench: sched_setaffinity");
 }
 
+int bench_count(const char *text)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    return *text == '\0' || *end != '\0' || value < 1 || value > INT_MAX ? 0 : (int)value;
+}
+
+/* The first line that a program prints, "listening on 127.0.0.1:PORT", as its port; 0 = it is another. */
+static int read_port(FILE *in)
+{
+    static const char said[] = "listening on 127.0.0.1:";
+    char line[128];
+    if (!fgets(line, sizeof line, in) || strncmp(line, said, strlen(said)) != 0)
+        return 0;
+    line[strcspn(line, "\n")] = '\0';
+    return bench_count(line + strlen(said));
+}
+
 pid_t bench_start(char *const argv[], int core, int *port)
 {
     int out[2];
@@ -54,7 +73,8 @@ pid_t bench_start(char *const argv[], int core, int *port)
     }
     close(out[1]);
     FILE *in = fdopen(out[0], "r");
-    if (pid < 0 || !in || fscanf(in, "listening on 127.0.0.1:%d", port) != 1) {
+    *port = pid > 0 && in ? read_port(in) : 0;
+    if (*port == 0) {
         fprintf(stderr, "bench: %s did not say where it listens\n", argv[0]);
         exit(1);
     }
@@ -70,14 +90,13 @@ void bench_stop(pid_t pid)
 
 long bench_rss(pid_t pid)
 {
-    char path[64];
-    long pages = 0;
+    char path[64], line[128];
     snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
     FILE *in = fopen(path, "r");
-    if (!in || fscanf(in, "%*s %ld", &pages) != 1)
+    if (!in || !fgets(line, sizeof line, in))
         die(path);
     fclose(in);
-    return pages * sysconf(_SC_PAGESIZE);
+    return strtol(line + strcspn(line, " "), NULL, 10) * sysconf(_SC_PAGESIZE); /* the second number: resident pages */
 }
 
 double bench_cpu(pid_t pid)

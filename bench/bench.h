@@ -18,6 +18,9 @@ double bench_cpu(pid_t pid); /* seconds, of all its threads, by the scheduler's 
 
 void bench_pin(int core); /* the calling process */
 
+/* A whole number above zero from the command line; 0 = it is none. */
+int bench_count(const char *text);
+
 /* Blocking, without Nagle's delay, by cubic: bbr's pacing timers would be measured along. */
 int bench_connect(int port);
 

@@ -90,7 +90,7 @@ static void compare(struct server *servers, int count, int rounds, int size)
 
 int main(int argc, char **argv)
 {
-    int rounds = argc > 2 ? atoi(argv[1]) : 0;
+    int rounds = argc > 2 ? bench_count(argv[1]) : 0;
     int count = argc - 2;
     if (rounds < 1 || rounds > ROUNDS || count > SERVERS) {
         fprintf(stderr, "usage: echo ROUNDS SERVER... (at most %d rounds, %d servers)\n", (int)ROUNDS, (int)SERVERS);

@@ -43,7 +43,7 @@ static void measure(char *server, int count)
 
 int main(int argc, char **argv)
 {
-    int count = argc > 2 ? atoi(argv[1]) : 0;
+    int count = argc > 2 ? bench_count(argv[1]) : 0;
     if (count <= 0) {
         fprintf(stderr, "usage: idle COUNT SERVER...\n");
         return 2;

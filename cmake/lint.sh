@@ -11,10 +11,10 @@ jobs=$(nproc)
 found=''
 
 echo 'lint: clang-format'
-find include src tools examples tests -name '*.[ch]' -exec clang-format --dry-run -Werror {} + || found="$found clang-format"
+find include src tools examples tests bench -name '*.[ch]' -exec clang-format --dry-run -Werror {} + || found="$found clang-format"
 
 echo 'lint: shellcheck'
-find .ci cmake tools tests examples -type f -exec grep -lZE '^#!/(usr/)?bin/(env )?(ba)?sh' {} + |
+find .ci cmake tools tests examples bench -type f -exec grep -lZE '^#!/(usr/)?bin/(env )?(ba)?sh' {} + |
     xargs -0 shellcheck || found="$found shellcheck"
 
 echo 'lint: cppcheck'
@@ -24,7 +24,7 @@ cppcheck --project="$build/compile_commands.json" --cppcheck-build-dir="$build/c
     --error-exitcode=1 || found="$found cppcheck"
 
 echo 'lint: clang-tidy'
-run-clang-tidy -quiet -p "$build" -j "$jobs" >"$build/clang-tidy.log" 2>&1 || found="$found clang-tidy"
+run-clang-tidy -quiet -p "$build" -j "$jobs" '\.c$' >"$build/clang-tidy.log" 2>&1 || found="$found clang-tidy"
 sed 's/\x1b\[[0-9;]*m//g' "$build/clang-tidy.log" | grep -E -A4 '(warning|error):'
 
 [ -z "$found" ] && exit 0

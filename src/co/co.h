@@ -89,9 +89,9 @@ struct fy_co *fy_co_start(ferry_loop *loop, void (*fn)(void *), void *arg, const
 struct fy_co *fy_co_self(void);
 struct fy_co *fy_co_need(const char *call);
 
-/* Parks the running coroutine until it is woken: the result it was woken with; or -ECANCELED; or -ETIMEDOUT at `deadline`,
+/* Parks the running coroutine until it is woken: the result it was woken with; or -ECANCELED; or -ETIMEDOUT at `due`,
  * in nanoseconds of fy_now_ns(), 0 = none. The firm one is not disturbed by cancelling. */
-int fy_co_park(const char *why, const void *what, uint64_t deadline);
+int fy_co_park(const char *why, const void *what, uint64_t due);
 void fy_co_park_firmly(const char *why, const void *what);
 
 /* Gives way for a turn, cancelled or not. */

@@ -71,7 +71,7 @@ static size_t available(const ferry_conn *conn, const void **data)
         *data = s->view + s->used;
         return s->size - s->used;
     }
-    *data = conn->input ? conn->input->bytes + conn->input->head : NULL;
+    *data = conn->input ? conn->input->bytes + conn->input->head : "";
     return fy_buffer_size(conn->input);
 }
 

@@ -37,7 +37,7 @@ struct fy_cold {
 
 static int check_regular(int fd, uint64_t *size)
 {
-    struct stat st;
+    struct stat st = {0};
     int error = fy_sys_readable(fd);
     if (error == 0)
         error = fy_sys_stat(fd, &st);
