@@ -74,9 +74,13 @@ static void *alternate_with_the_loop(void *arg)
     return NULL;
 }
 
+/* The kernel's share is kept small, so that a reader who stays away leaves the rest in ferry's queue. */
+static const struct peer_options tiny = {.receive_buffer = PEER_TINY_WINDOW};
+enum { SEND_BUFFER = 8 * 1024 };
+
 static int begin(struct relay *relay, const struct peer_options *options)
 {
-    static const ferry_service service = {.high_water = 0};
+    static const ferry_service service = {.socket.send_buffer = SEND_BUFFER};
     *relay = (struct relay){.rounds = (uint32_t)scale(ROUNDS / 2) * 2};
     host_start(&relay->host, &service);
     int fd = peer_connect_with(relay->host.address, options);
@@ -121,7 +125,7 @@ static void a_thread_and_the_loop_take_turns(void)
 static void taking_turns_while_the_window_is_shut(void)
 {
     static struct relay relay;
-    int fd = begin(&relay, &(struct peer_options){.receive_buffer = PEER_TINY_WINDOW});
+    int fd = begin(&relay, &tiny);
     assert_int_equal(pthread_create(&relay.threads[0], NULL, alternate_with_the_loop, &relay), 0);
     assert_int_equal(pthread_join(relay.threads[0], NULL), 0);
     end(&relay, fd);
@@ -175,7 +179,8 @@ static void run_steps(const size_t lengths[3], const struct peer_options *option
     static struct steps steps;
     struct frame_reader reader = {.gaps = false};
     ferry_stats stats;
-    const ferry_service service = {.arg = &steps, .on_data = step_in_the_callback};
+    const ferry_service service = {
+        .arg = &steps, .on_data = step_in_the_callback, .socket.send_buffer = options != NULL ? SEND_BUFFER : 0};
     steps = (struct steps){.lengths = lengths};
     host_start(&steps.host, &service);
     int fd = peer_connect_with(steps.host.address, options);
@@ -197,7 +202,6 @@ static void run_steps(const size_t lengths[3], const struct peer_options *option
 static void a_thread_joins_in_while_a_callback_sends(void)
 {
     static const size_t sizes[] = {10, 5000, FRAME_BODY_MAX};
-    static const struct peer_options tiny = {.receive_buffer = PEER_TINY_WINDOW};
     for (size_t i = 0; i < 3 * 3 * 3; i++) {
         const size_t lengths[3] = {sizes[i % 3], sizes[i / 3 % 3], sizes[i / 9]};
         case_row("lengths %zu %zu %zu", lengths[0], lengths[1], lengths[2]);
@@ -250,7 +254,7 @@ static void send_there_and_shut_down_here(struct last *last)
 
 static void run_last(void (*act)(struct last *last), size_t length, const struct peer_options *options)
 {
-    static const ferry_service service = {.high_water = 0};
+    const ferry_service service = {.socket.send_buffer = options != NULL ? SEND_BUFFER : 0};
     static struct last last;
     struct frame_reader reader = {.gaps = false};
     last = (struct last){.length = length};
@@ -267,7 +271,6 @@ static void run_last(void (*act)(struct last *last), size_t length, const struct
 
 static void shutdown_takes_its_turn(void)
 {
-    static const struct peer_options tiny = {.receive_buffer = PEER_TINY_WINDOW};
     for (size_t i = 0; i < scale(100); i++) {
         size_t length = (i * i * 97) % FRAME_BODY_MAX;
         case_row("length %zu", length);

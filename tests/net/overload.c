@@ -51,6 +51,7 @@ static void a_listener_has_a_limit(void)
     count_wait(&host.watch.opened, 3);
     for (size_t i = 0; i < 5; i++)
         expect_refusal(peer_connect(host.address));
+    host_settle(&host);
     host_accepts(&host, &stats);
     assert_int_equal(stats.accepted, 3);
     assert_int_equal(stats.refused, 5);

@@ -4,8 +4,9 @@
  * new one.
  *
  * The loop is held while the peers act in a chosen order, so that it finds all of it in one batch: first a byte for the
- * connection whose callback kills the others, then the connections that will get their numbers, then resets and ends
- * of file for the dead.
+ * connection whose callback kills the others, then the connections that may get their numbers, then resets and ends of
+ * file for the dead. No reference is kept, so that the memory of the dead may be reused as well. Whether numbers are
+ * reused so soon is ferry's choice, and printed: a socket that is closed only after the batch leaves its number taken.
  */
 #include "case.h"
 #include "host.h"
@@ -17,8 +18,10 @@ enum { VICTIMS = 12, ROUNDS = 30 };
 
 struct batch {
     struct host host;
-    size_t base; /* index of this round's first connection */
-    size_t base_fd[VICTIMS];
+    size_t base;                    /* connections of the rounds before */
+    ferry_conn *conns[1 + VICTIMS]; /* this round's killer and victims: the loop's */
+    size_t arrived;
+    int base_fd[VICTIMS];
     unsigned ports[VICTIMS]; /* of the victims' peers */
     unsigned fresh_ports[VICTIMS];
     struct count reached, released;
@@ -34,6 +37,13 @@ static void hold_the_loop(void *arg)
     count_wait(&batch->released, count_get(&batch->reached));
 }
 
+static void note_arrival(ferry_conn *conn, void *arg)
+{
+    struct batch *batch = arg;
+    if (batch->arrived < 1 + VICTIMS)
+        batch->conns[batch->arrived++] = conn;
+}
+
 static size_t kill_or_echo(ferry_conn *conn, const void *data, size_t len, void *arg)
 {
     struct batch *batch = arg;
@@ -42,7 +52,7 @@ static size_t kill_or_echo(ferry_conn *conn, const void *data, size_t len, void 
         return len;
     }
     for (size_t i = 0; i < VICTIMS; i++)
-        ferry_abort(watch_conn(&batch->host.watch, batch->base + 1 + i));
+        ferry_abort(batch->conns[1 + i]);
     if (batch->dialed != NULL)
         for (size_t i = 0; i < VICTIMS; i++)
             assert_int_equal(ferry_connect(ferry_conn_loop(conn), batch->dialed->address, &batch->dials.service, NULL),
@@ -50,8 +60,22 @@ static size_t kill_or_echo(ferry_conn *conn, const void *data, size_t len, void 
     return len;
 }
 
+static void start_batch(struct batch *batch)
+{
+    const ferry_service service = {.arg = batch, .on_open = note_arrival, .on_data = kill_or_echo};
+    host_init(&batch->host, &service);
+    batch->host.watch.keep = false;
+    host_run(&batch->host, "127.0.0.1:0", NULL);
+}
+
+static void forget_arrivals(void *arg)
+{
+    ((struct batch *)arg)->arrived = 0;
+}
+
 static void connect_victims(struct batch *batch, int *killer, int victims[VICTIMS])
 {
+    host_call(&batch->host, 0, forget_arrivals, batch);
     *killer = peer_connect(batch->host.address);
     count_wait(&batch->host.watch.opened, batch->base + 1);
     for (size_t i = 0; i < VICTIMS; i++) {
@@ -61,7 +85,7 @@ static void connect_victims(struct batch *batch, int *killer, int victims[VICTIM
     }
     host_settle(&batch->host);
     for (size_t i = 0; i < VICTIMS; i++)
-        batch->base_fd[i] = (size_t)peer_other_end(batch->ports[i]);
+        batch->base_fd[i] = peer_other_end(batch->ports[i]);
 }
 
 /* What the victims' peers do while the loop is held: each leaves other events behind. */
@@ -82,7 +106,7 @@ static void count_reused(struct batch *batch)
     for (size_t i = 0; i < VICTIMS; i++) {
         int fd = peer_other_end(batch->fresh_ports[i]);
         for (size_t k = 0; k < VICTIMS; k++)
-            batch->numbers_reused += fd >= 0 && (size_t)fd == batch->base_fd[k];
+            batch->numbers_reused += fd >= 0 && fd == batch->base_fd[k];
     }
 }
 
@@ -138,9 +162,8 @@ static void accept_round(struct batch *batch)
 static void accepted_connections_are_not_told_of_the_dead(void)
 {
     static struct batch batch;
-    const ferry_service service = {.arg = &batch, .on_data = kill_or_echo};
     batch = (struct batch){.base = 0};
-    host_start(&batch.host, &service);
+    start_batch(&batch);
     for (size_t i = 0; i < scale(ROUNDS); i++)
         accept_round(&batch);
     print_message("%zu of %zu numbers were reused at once\n", batch.numbers_reused, scale(ROUNDS) * VICTIMS);
@@ -183,10 +206,9 @@ static void dialed_connections_are_not_told_of_the_dead(void)
     static struct batch batch;
     static struct host other;
     static const ferry_service echoing = {.on_data = echo};
-    const ferry_service service = {.arg = &batch, .on_data = kill_or_echo};
     batch = (struct batch){.dialed = &other};
     host_start(&other, &echoing);
-    host_start(&batch.host, &service);
+    start_batch(&batch);
     watch_init(&batch.dials, &echoing);
     batch.dials.keep = true;
     for (size_t i = 0; i < scale(ROUNDS); i++)

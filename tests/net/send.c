@@ -310,6 +310,37 @@ static void no_signal_when_the_peer_is_gone(void)
     assert_true(action.sa_handler == SIG_DFL);
 }
 
+/* The same where the loop is turned by a thread that holds no signal back. */
+static void no_signal_in_a_foreign_loop(void)
+{
+    struct host host;
+    struct temp temp;
+    temp_fill(&temp, 1, 100000);
+    host_init(&host, &plain);
+    host.pool = ferry_pool_new(&(ferry_pool_options){.threads = 1});
+    assert_non_null(host.pool);
+    ferry_loop *loop = ferry_pool_loop(host.pool, 0);
+    host.listener = ferry_listen(host.pool, "127.0.0.1:0", &host.watch.service);
+    assert_non_null(host.listener);
+    int fd = peer_connect(ferry_listener_address(host.listener));
+    while (count_get(&host.watch.opened) == 0)
+        assert_int_equal(ferry_loop_turn(loop, 10), 1);
+    struct deaf deaf = {.conn = watch_conn(&host.watch, 0), .file = ferry_file_open(temp.path)};
+    assert_non_null(deaf.file);
+    ferry_conn_pause(deaf.conn);
+    assert_int_equal(ferry_loop_turn(loop, 0), 1);
+    peer_close(fd);
+    while (count_get(&host.watch.closed) == 0) {
+        send_to_the_deaf(&deaf);
+        assert_int_equal(ferry_loop_turn(loop, 10), 1);
+    }
+    assert_reason(ferry_conn_error(deaf.conn), -ECONNRESET);
+    ferry_file_unref(deaf.file);
+    ferry_pool_free(host.pool);
+    watch_fini(&host.watch);
+    temp_remove(&temp);
+}
+
 const struct test_case test_cases[] = {
     {"every_size_arrives", every_size_arrives},
     {"nothing_can_be_sent", nothing_can_be_sent},
@@ -318,5 +349,6 @@ const struct test_case test_cases[] = {
     {"a_shut_window_stops_nobody", a_shut_window_stops_nobody},
     {"no_callback_runs_inside_a_send", no_callback_runs_inside_a_send},
     {"no_signal_when_the_peer_is_gone", no_signal_when_the_peer_is_gone},
+    {"no_signal_in_a_foreign_loop", no_signal_in_a_foreign_loop},
     {NULL, NULL},
 };
