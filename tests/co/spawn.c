@@ -36,11 +36,17 @@ static void *spawn_on_a_thread(void *arg)
     return NULL;
 }
 
+/* Sanitizers make each coroutine a thread of theirs: dear to begin, and a few thousand at a time at most. */
+static size_t few_when_slow(size_t n, size_t few)
+{
+    return scale(n) < n ? few : n;
+}
+
 static void from_many_threads(void)
 {
     static struct tally tally;
     pthread_t threads[THREADS];
-    tally = (struct tally){.each = scale(10000), .group = ferry_wait_group_new()};
+    tally = (struct tally){.each = few_when_slow(10000, 300), .group = ferry_wait_group_new()};
     host_bare(&tally.host, 2);
     ferry_wait_group_add(tally.group, (unsigned)(THREADS * tally.each));
     for (size_t i = 0; i < THREADS; i++)
@@ -142,7 +148,7 @@ static void very_many_alive(void)
 {
     static struct tally tally;
     ferry_loop_counters counters;
-    tally = (struct tally){.each = scale(100000), .group = ferry_wait_group_new()};
+    tally = (struct tally){.each = few_when_slow(100000, 4000), .group = ferry_wait_group_new()};
     host_bare(&tally.host, 1);
     ferry_wait_group_add(tally.group, 1);
     for (size_t i = 0; i < tally.each; i++)
@@ -192,7 +198,7 @@ static void spawn_and_finish(size_t rounds)
 
 static void spawn_a_million(void *arg)
 {
-    size_t rounds = scale(10000);
+    size_t rounds = few_when_slow(10000, 100);
     (void)arg;
     spawn_and_finish(rounds / 10 + 1);
     size_t before = resident();
