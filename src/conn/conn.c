@@ -179,6 +179,19 @@ static void close_socket(ferry_conn *c, int reason)
     c->source.fd = -1;
 }
 
+/* Whoever drove a connection may be gone before its last reference: from its end on, these drive it. */
+static const struct fy_driver of_the_closed = {.high_water = SIZE_MAX};
+static const struct fy_driver of_the_closed_with_extra = {.high_water = SIZE_MAX, .extra = 1};
+
+static void tell_close(ferry_conn *c, int reason)
+{
+    const struct fy_driver *next = c->driver->extra ? &of_the_closed_with_extra : &of_the_closed;
+    c->driver->observer->close(c, reason);
+    pthread_mutex_lock(&c->out.lock);
+    c->driver = next;
+    pthread_mutex_unlock(&c->out.lock);
+}
+
 /* The end, once. Waits for a foreign thread that is in the kernel with the descriptor: that one marks it due again. */
 static void end(ferry_conn *c)
 {
@@ -200,7 +213,7 @@ static void end(ferry_conn *c)
     c->input = NULL;
     fy_queue_let_go(c);
     wake(c, ~0U);
-    c->driver->observer->close(c, reason);
+    tell_close(c, reason);
     c->loop->counters.conns--;
     c->loop->counters.received += c->received;
     c->loop->counters.written += c->out.written;
