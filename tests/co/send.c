@@ -10,6 +10,7 @@
 
 #include "../net/frames.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 static const struct peer_options tiny = {.receive_buffer = PEER_TINY_WINDOW};
@@ -186,7 +187,7 @@ struct way {
     struct host host;
     ferry_conn *conn;
     ferry_file *file;
-    bool returned;
+    atomic_bool returned;
     struct count freed;
 };
 
@@ -211,14 +212,14 @@ static void by_vector(void *arg)
     char *bytes = new_bytes();
     ferry_sendv(way->conn, (struct iovec[]){{bytes, MUCH / 2}, {bytes, MUCH / 2}}, 2);
     free(bytes);
-    way->returned = true;
+    atomic_store(&way->returned, true);
 }
 
 static void by_owned(void *arg)
 {
     struct way *way = arg;
     ferry_send_owned(way->conn, new_bytes(), MUCH, release);
-    way->returned = true;
+    atomic_store(&way->returned, true);
 }
 
 static void by_blob(void *arg)
@@ -228,14 +229,14 @@ static void by_blob(void *arg)
     assert_non_null(blob);
     ferry_send_blob(way->conn, blob);
     ferry_blob_unref(blob);
-    way->returned = true;
+    atomic_store(&way->returned, true);
 }
 
 static void by_file(void *arg)
 {
     struct way *way = arg;
     ferry_send_file(way->conn, way->file, 0, FERRY_TO_END);
-    way->returned = true;
+    atomic_store(&way->returned, true);
 }
 
 static void check_way(void (*send)(void *), bool waits, uint64_t releases)
@@ -243,7 +244,7 @@ static void check_way(void (*send)(void *), bool waits, uint64_t releases)
     static struct way way;
     struct temp temp;
     uint64_t total = 0;
-    way = (struct way){.returned = false};
+    way = (struct way){.file = NULL};
     the_way = &way;
     temp_fill(&temp, 1, MUCH);
     way.file = ferry_file_open(temp.path);
@@ -255,7 +256,7 @@ static void check_way(void (*send)(void *), bool waits, uint64_t releases)
         wait_parked(&way.host, "sender", "ferry_send");
     else
         assert_int_equal(ferry_join(co), 0);
-    assert_int_equal(way.returned, !waits);
+    assert_int_equal(atomic_load(&way.returned), !waits);
     peer_half_close(fd);
     assert_int_equal(peer_read_to_end(fd, NULL, &total), 0);
     assert_int_equal(total, MUCH);
