@@ -4,7 +4,7 @@
 # machine; the other targets too, where they start with deps.
 #
 #   make           builds build/release: the library, the program, the examples
-#   make demo      serves and downloads files in each mode, verifies them, and shows how fast it went
+#   make demo      serves and downloads files in each mode and style, verifies them, and shows how fast it went
 #   make test      builds and runs the tests
 #   make check     the tests under the sanitizers (gcc and clang) and valgrind; one of them: make check-asan, ...
 #   make check-big downloads of many GiB

@@ -2,7 +2,8 @@
  *
  * The connection: sending, closing, looking.
  *
- * The contract of every send in this file: it returns void, at once, from any thread. One call is one contiguous run of
+ * The contract of every send in this file: it returns void, at once, from any thread (a coroutine of the connection's
+ * loop parks in it above the high-water mark; ferry/co.h). One call is one contiguous run of
  * the byte stream, whatever its length and whoever else sends. If call A returned before call B began, A's bytes come
  * first, whichever threads they ran on. Every byte reaches the peer in order, or the connection closes with a reason
  * that on_close and ferry_conn_error() report. On a closed connection, or after ferry_shutdown(), a send is dropped and

@@ -23,7 +23,6 @@ static void want_input(ferry_conn *conn, struct fy_co *reader)
 {
     fy_straight_of(conn)->reader = reader;
     conn->unwanted = !reader;
-    conn->busy = !reader; /* for a pool that stops: one that waits for input has nothing under way */
     fy_input_settle(conn);
     if (!reader || !conn->loop->stopping)
         return;

@@ -367,7 +367,7 @@ void fy_conn_retire(ferry_conn *c)
         return;
     }
     pthread_mutex_lock(&c->out.lock);
-    bool idle = !c->busy && c->out.role == FY_IDLE && c->out.due == 0 && !c->out.close_asked;
+    bool idle = !c->busy && !c->unwanted && c->out.role == FY_IDLE && c->out.due == 0 && !c->out.close_asked;
     pthread_mutex_unlock(&c->out.lock);
     if (idle)
         ferry_close(c);

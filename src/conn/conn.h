@@ -103,7 +103,7 @@ struct ferry_conn {
     bool fin_out; /* our FIN is out: the loop's copy of out.fin_sent */
     bool closing;
     bool starved;          /* the timer is to try a send again */
-    bool unwanted;         /* the observer does not want input now */
+    bool unwanted;         /* the observer does not want input now: it has something else under way */
     bool busy;             /* ferry_conn_set_busy() */
     unsigned char verdict; /* ferry_verdict */
 

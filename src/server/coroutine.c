@@ -27,7 +27,6 @@ static void on_open(ferry_conn *conn)
     const ferry_service *user = &service_of(conn)->user;
     struct fy_straight *s = fy_straight_of(conn);
     conn->unwanted = true;
-    conn->busy = true;
     if (s->dialer) {
         fy_co_wake(s->dialer, 1);
         return;
