@@ -31,11 +31,11 @@ struct visit;
 struct place {
     const char *name;
     const char *call;                     /* as the dump names it; NULL = it is not parked, but runs again and again */
-    bool connected;                       /* visit->conn is wanted */
     int (*enter)(struct visit *visit);    /* parks; returns what the call did, -errno or >= 0 */
-    int expected;                         /* of one that is cancelled in it */
-    bool may_succeed;                     /* when all are cancelled at once: the one it waits for ends, too */
     void (*release)(struct scene *scene); /* what lets one go that does not heed cancelling; or NULL */
+    int expected;                         /* of one that is cancelled in it */
+    bool connected;                       /* visit->conn is wanted */
+    bool may_succeed;                     /* when all are cancelled at once: the one it waits for ends, too */
 };
 
 /* One coroutine in one of them. */
