@@ -15,21 +15,29 @@ static void echo(ferry_conn *conn, void *arg)
         ferry_send(conn, data, (size_t)len);
 }
 
-int main(int argc, char **argv)
+static int serve(ferry_pool *pool, const char *address)
 {
-    const char *address = argc > 1 ? argv[1] : "127.0.0.1:2007";
     const ferry_service service = {.serve = echo};
-    ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.handle_signals = true});
-    if (!pool)
-        err(1, "cannot start");
     ferry_listener *listener = ferry_listen(pool, address, &service);
-    if (!listener)
-        err(1, "cannot listen on %s", address);
+    if (!listener) {
+        warn("cannot listen on %s", address);
+        return 1;
+    }
     printf("listening on %s\n", ferry_listener_address(listener));
     fflush(stdout);
     int error = ferry_pool_run(pool);
     if (error < 0)
-        errx(1, "cannot run: %s", ferry_strerror(error));
+        warnx("cannot run: %s", ferry_strerror(error));
+    return error < 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *address = argc > 1 ? argv[1] : "127.0.0.1:2007";
+    ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.handle_signals = true});
+    if (!pool)
+        err(1, "cannot start");
+    int status = serve(pool, address);
     ferry_pool_free(pool);
-    return 0;
+    return status;
 }
