@@ -28,14 +28,14 @@ char *dump_of(struct host *host, unsigned index)
 
 static bool is_line_of(const char *line, const char *name, const char *call)
 {
-    char start[80];
+    char beginning[80];
     char place[80];
-    (void)snprintf(start, sizeof start, "  coroutine %s ", name != NULL ? name : "");
+    (void)snprintf(beginning, sizeof beginning, "  coroutine %s ", name != NULL ? name : "");
     (void)snprintf(place, sizeof place, " parked in %s", call != NULL ? call : "");
     const char *found = strstr(line, place);
     if (strncmp(line, "  coroutine ", 12) != 0 || found == NULL)
         return false;
-    if (name != NULL && strncmp(line, start, strlen(start)) != 0)
+    if (name != NULL && strncmp(line, beginning, strlen(beginning)) != 0)
         return false;
     char after = found[strlen(place)];
     return call == NULL || after == ' ' || after == ',';
