@@ -32,6 +32,10 @@ struct frame_reader {
 /* Reads one frame and checks it. Returns false when the end of file came instead. */
 bool frame_read(struct frame_reader *reader, int fd);
 
+/* The same for a connection that may be cut: 1 = a frame, 0 = the end of file, which must be between two frames, -errno =
+ * cut, be it in the middle of one. */
+int frame_try(struct frame_reader *reader, int fd);
+
 /* Reads frames until the end of file, which must be between two frames. */
 void frames_read_to_eof(struct frame_reader *reader, int fd);
 
