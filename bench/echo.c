@@ -52,7 +52,7 @@ static double play(struct server *s, int size, double seconds)
     char buf[SIZE_MAX_BYTES];
     long messages = 0;
     int under_way = CONNECTIONS;
-    double start = bench_now(), cpu = bench_cpu(s->pid);
+    double began = bench_now(), cpu = bench_cpu(s->pid);
     for (int i = 0; i < CONNECTIONS; i++)
         ask(s, s->fds[i], size);
     while (under_way > 0) {
@@ -67,7 +67,7 @@ static double play(struct server *s, int size, double seconds)
             if (s->left[fd] > 0)
                 continue;
             messages++;
-            if (now - start < seconds)
+            if (now - began < seconds)
                 ask(s, fd, size);
             else
                 under_way--;
