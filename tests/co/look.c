@@ -16,13 +16,13 @@
 
 static volatile char *deepest;
 
-/* By alloca(3): what is declared here may stand elsewhere under ASan, which looks for uses after return. */
+/* By alloca(3), of a size known only when it runs: ASan, which looks for uses after return, puts all else elsewhere. */
 static void touch_and_sleep(void *arg)
 {
-    enum { BYTES = 40 * 1024 };
-    volatile char *bytes = alloca(BYTES);
+    volatile size_t size = 40 * 1024;
+    volatile char *bytes = alloca(size);
     (void)arg;
-    for (size_t i = 0; i < BYTES; i += 1024)
+    for (size_t i = 0; i < size; i += 1024)
         bytes[i] = 1;
     deepest = &bytes[0];
     (void)ferry_sleep(3600 * 1000);
