@@ -130,7 +130,7 @@ static void fill(ferry_conn *conn)
     free(data);
 }
 
-/* One reader takes a hundredth of the rate, the other many times as much; each read of the first renews nothing. */
+/* One reader takes a tenth of the rate, the other many times as much; what the first acknowledges renews nothing. */
 static void readers_that_trickle_are_closed(void)
 {
     static const ferry_service service = {.min_send_rate = 100000, .socket.send_buffer = 16 * 1024};
@@ -138,7 +138,7 @@ static void readers_that_trickle_are_closed(void)
     ferry_stats stats;
     struct count enough = {0};
     struct count never = {0};
-    struct trickle slow = {.piece = 10, .pause_ms = 10, .enough = &never};
+    struct trickle slow = {.piece = 100, .pause_ms = 10, .enough = &never};
     struct trickle fast = {.piece = 20000, .pause_ms = 10, .enough = &enough};
     host_start(&host, &service);
     start_reading(&slow, &host);
@@ -165,7 +165,7 @@ static void a_quiet_connection_is_not_slow(void)
     struct host host;
     struct host other;
     struct count never = {0};
-    struct trickle slow = {.piece = 10, .pause_ms = 10, .enough = &never};
+    struct trickle slow = {.piece = 100, .pause_ms = 10, .enough = &never};
     char byte;
     host_start(&host, &service);
     host_start(&other, &(ferry_service){.min_send_rate = 100000, .socket.send_buffer = 16 * 1024});
