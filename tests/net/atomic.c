@@ -9,7 +9,9 @@
 #include "peer.h"
 #include "temp.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { THREADS = 8, SENDERS = THREADS + 1, FRAMES = 150, PIECES = 7 };
 
@@ -196,7 +198,68 @@ static void frames_arrive_whole_through_a_tiny_window(void)
     run_crowd(&(struct peer_options){.receive_buffer = PEER_TINY_WINDOW});
 }
 
+/* A large message is caught half-way, by a kernel that is full, while another thread goes on sending: what is left of it
+ * is still its own, and nothing of the other comes in between. */
+struct chatter {
+    ferry_conn *conn;
+    pthread_barrier_t *start;
+    atomic_bool enough;
+    pthread_t thread;
+};
+
+static void *chat(void *arg)
+{
+    struct chatter *chatter = arg;
+    pthread_barrier_wait(chatter->start);
+    while (!atomic_load(&chatter->enough))
+        ferry_send(chatter->conn, ".", 1);
+    return NULL;
+}
+
+static void expect_one_run(int fd, const char *large, size_t len)
+{
+    char *back = malloc(len);
+    char byte;
+    do
+        peer_read(fd, &byte, 1);
+    while (byte == '.');
+    assert_non_null(back);
+    back[0] = byte;
+    peer_read(fd, back + 1, len - 1);
+    assert_memory_equal(back, large, len);
+    free(back);
+}
+
+static void a_large_message_is_caught_half_way(void)
+{
+    static const ferry_service service = {.socket.send_buffer = 16 * 1024};
+    enum { LARGE = 1 << 20, ROUNDS = 40 };
+    struct host host;
+    pthread_barrier_t start;
+    char *large = malloc(LARGE);
+    assert_non_null(large);
+    memset(large, 'L', LARGE);
+    assert_int_equal(pthread_barrier_init(&start, NULL, 2), 0);
+    host_start(&host, &service);
+    for (size_t round = 0; round < scale(ROUNDS); round++) {
+        int fd = peer_connect_with(host.address, &(struct peer_options){.receive_buffer = PEER_TINY_WINDOW});
+        struct chatter chatter = {.conn = watch_conn(&host.watch, round), .start = &start};
+        assert_int_equal(pthread_create(&chatter.thread, NULL, chat, &chatter), 0);
+        pthread_barrier_wait(&start);
+        ferry_send(chatter.conn, large, LARGE);
+        atomic_store(&chatter.enough, true);
+        assert_int_equal(pthread_join(chatter.thread, NULL), 0);
+        expect_one_run(fd, large, LARGE);
+        peer_reset(fd);
+        count_wait(&host.watch.closed, round + 1);
+    }
+    host_stop(&host);
+    assert_int_equal(pthread_barrier_destroy(&start), 0);
+    free(large);
+}
+
 const struct test_case test_cases[] = {
+    {"a_large_message_is_caught_half_way", a_large_message_is_caught_half_way},
     {"frames_of_many_threads_arrive_whole", frames_of_many_threads_arrive_whole},
     {"frames_arrive_whole_through_a_tiny_window", frames_arrive_whole_through_a_tiny_window},
     {NULL, NULL},
