@@ -6,7 +6,6 @@
 #include "parked.h"
 #include "peer.h"
 
-#include <alloca.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,11 +15,11 @@
 
 static volatile char *deepest;
 
-/* By alloca(3), of a size known only when it runs: ASan, which looks for uses after return, puts all else elsewhere. */
+/* Of a size known only when it runs: ASan, which looks for uses after return, puts all else elsewhere. */
 static void touch_and_sleep(void *arg)
 {
     volatile size_t size = 40 * 1024;
-    volatile char *bytes = alloca(size);
+    volatile char bytes[size];
     (void)arg;
     for (size_t i = 0; i < size; i += 1024)
         bytes[i] = 1;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -106,9 +107,9 @@ static void it_names_the_coroutine(void)
 
 static void fault(void *arg)
 {
-    volatile int *volatile nowhere = NULL; /* volatile itself: the compiler must not know */
+    volatile int *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     (void)arg;
-    *nowhere = 1;
+    *page = 1;
 }
 
 /* Ends the process in a way that no tool around it uses for itself. */
