@@ -334,6 +334,45 @@ static void pausing_holds_the_peer_back(void)
     host_stop(&host);
 }
 
+/* One request at a time: each pauses reading until its answer is in the kernel, also when it was itself given by a
+ * resume. All are answered, though they came at once and the peer's FIN behind them. Answers that go to the kernel inside
+ * the callback make the longest chain of resumes. */
+enum { REQUESTS = 2000, ANSWER = 5000 };
+
+static size_t answer_one(ferry_conn *conn, const void *data, size_t len, void *arg)
+{
+    static const char answer[ANSWER];
+    (void)data;
+    (void)arg;
+    assert_true(len > 0);
+    ferry_conn_pause(conn);
+    ferry_send(conn, answer, sizeof answer);
+    return 1;
+}
+
+static void go_on(ferry_conn *conn, void *arg)
+{
+    (void)arg;
+    ferry_conn_resume(conn);
+}
+
+static void a_request_at_a_time(void)
+{
+    static const ferry_service service = {.on_data = answer_one, .on_drain = go_on, .socket.send_buffer = 200 * 1024};
+    struct host host;
+    static const char requests[REQUESTS];
+    uint64_t total;
+    host_start(&host, &service);
+    int fd = peer_connect(host.address);
+    peer_write(fd, requests, sizeof requests);
+    peer_half_close(fd);
+    assert_int_equal(peer_read_to_end(fd, NULL, &total), 0);
+    assert_int_equal(total, (uint64_t)REQUESTS * ANSWER);
+    peer_close(fd);
+    assert_reason(watch_reason(&host.watch, 0, NULL), 0);
+    host_stop(&host);
+}
+
 const struct test_case test_cases[] = {
     {"a_byte_at_a_time", a_byte_at_a_time},
     {"ten_mib_in_random_pieces", ten_mib_in_random_pieces},
@@ -342,6 +381,7 @@ const struct test_case test_cases[] = {
     {"what_is_consumed_has_none", what_is_consumed_has_none},
     {"leftovers_come_at_once_on_resuming", leftovers_come_at_once_on_resuming},
     {"nothing_comes_while_paused", nothing_comes_while_paused},
+    {"a_request_at_a_time", a_request_at_a_time},
     {"pausing_from_another_thread", pausing_from_another_thread},
     {"pausing_holds_the_peer_back", pausing_holds_the_peer_back},
     {NULL, NULL},

@@ -202,6 +202,45 @@ static void a_shut_window_stops_nobody(void)
     host_stop(&host);
 }
 
+/* A reader that never stops, and messages that the kernel takes in part: it has room again while the sender, which is not
+ * the loop, is still busy with the rest. That is told once, and must not be missed. */
+struct eager {
+    int fd;
+    size_t len, rounds;
+    struct count read;
+    pthread_t thread;
+};
+
+static void *read_eagerly(void *arg)
+{
+    struct eager *eager = arg;
+    for (size_t i = 0; i < eager->rounds; i++) {
+        struct pattern pattern = {.seed = 6};
+        peer_read_pattern(eager->fd, &pattern, eager->len);
+        count_add(&eager->read, 1);
+    }
+    return NULL;
+}
+
+static void room_that_comes_while_another_thread_writes(void)
+{
+    static const ferry_service service = {.socket.send_buffer = 200 * 1024};
+    struct host host;
+    struct eager eager = {.len = 2000000, .rounds = scale(100)};
+    host_start(&host, &service);
+    eager.fd = peer_connect(host.address);
+    ferry_conn *conn = watch_conn(&host.watch, 0);
+    assert_int_equal(pthread_create(&eager.thread, NULL, read_eagerly, &eager), 0);
+    char *data = pattern_new(6, eager.len);
+    for (size_t i = 0; i < eager.rounds; i++) {
+        ferry_send(conn, data, eager.len);
+        count_wait(&eager.read, i + 1); /* so that each finds the outbox idle */
+    }
+    free(data);
+    assert_int_equal(pthread_join(eager.thread, NULL), 0);
+    finish(&host, eager.fd);
+}
+
 /* Crosses high_water and drains to low_water inside single calls: the callbacks come all the same, and later. The
  * harness checks in each that no call is under way. */
 static void cross_the_mark(void *arg)
@@ -347,6 +386,7 @@ const struct test_case test_cases[] = {
     {"vectors_of_any_length", vectors_of_any_length},
     {"one_huge_send_arrives", one_huge_send_arrives},
     {"a_shut_window_stops_nobody", a_shut_window_stops_nobody},
+    {"room_that_comes_while_another_thread_writes", room_that_comes_while_another_thread_writes},
     {"no_callback_runs_inside_a_send", no_callback_runs_inside_a_send},
     {"no_signal_when_the_peer_is_gone", no_signal_when_the_peer_is_gone},
     {"no_signal_in_a_foreign_loop", no_signal_in_a_foreign_loop},
