@@ -9,6 +9,7 @@
  *
  * linger_ms bounds every wait in it: for the peer to take more of what is queued, to acknowledge, to close.
  */
+#include "base/clock.h"
 #include "conn/conn.h"
 #include "sys/sys.h"
 
@@ -27,7 +28,7 @@ uint64_t fy_close_acked(ferry_conn *c)
 
 static void restart_linger(ferry_conn *c)
 {
-    c->linger_since = c->loop->now;
+    c->linger_since = fy_now_ns(); /* not the turn's beginning: a long callback must not shorten it */
     c->linger_mark = fy_close_acked(c);
     fy_watch(c);
 }
@@ -65,7 +66,7 @@ void fy_close_check(ferry_conn *c)
 
 void fy_close_linger(ferry_conn *c)
 {
-    if (!c->closing || c->loop->now - c->linger_since < c->driver->linger_ns)
+    if (!c->closing || c->loop->now < c->linger_since + c->driver->linger_ns)
         return;
     bool all_acked = c->fin_out && fy_sys_unacked(c->source.fd) == 0;
     if (all_acked)
