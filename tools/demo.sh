@@ -10,7 +10,7 @@ readonly MIB=$((1024 * 1024))
 readonly MODES='zerocopy chunk shared whole'
 readonly STYLES='reactor coroutine'
 readonly CONNECTIONS='1 16'
-readonly MOST_MIB=512 # sixteen downloads, half of them over 16 connections, are to take less than two minutes
+readonly MOST_MIB=1024 # sixteen downloads, half of them over 16 connections, are to take less than two minutes
 readonly LONGEST_S=60 # a download that takes longer is given up
 
 die() {

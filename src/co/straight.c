@@ -22,8 +22,7 @@ struct fy_straight *fy_straight_of(const ferry_conn *conn)
 static void want_input(ferry_conn *conn, struct fy_co *reader)
 {
     fy_straight_of(conn)->reader = reader;
-    conn->unwanted = !reader;
-    fy_input_settle(conn);
+    fy_input_want(conn, reader != NULL);
     if (!reader || !conn->loop->stopping)
         return;
     pthread_mutex_lock(&conn->out.lock);
@@ -254,6 +253,8 @@ static int wait_output(ferry_conn *conn, const char *call, unsigned due)
 
 void fy_co_hold_back(ferry_conn *conn)
 {
+    if (fy_outbox_pending(&conn->out) <= conn->driver->high_water)
+        return; /* no more memory than that, then; without the lock */
     pthread_mutex_lock(&conn->out.lock);
     bool wait = conn->out.memory > conn->driver->high_water && conn->out.above && !conn->out.dead;
     pthread_mutex_unlock(&conn->out.lock);

@@ -156,7 +156,8 @@ uint64_t fy_close_acked(ferry_conn *conn); /* asks the kernel */
 
 /* input.c */
 void fy_input_arrived(ferry_conn *conn, const void *data, ssize_t n);
-void fy_input_settle(ferry_conn *conn); /* after a pause, a resume, an open or a close */
+void fy_input_want(ferry_conn *conn, bool wanted); /* whether the observer wants input now; at first it does */
+void fy_input_settle(ferry_conn *conn);            /* after a pause, a resume, an open or a close */
 
 /* watch.c: the time limits. */
 void fy_watch(ferry_conn *conn); /* arms the timer for what may happen next */

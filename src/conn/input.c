@@ -78,23 +78,33 @@ void fy_input_arrived(ferry_conn *c, const void *data, ssize_t n)
         give_bytes(c, data, (size_t)n);
 }
 
-/* Whether a pause has just ended, so that what was left behind is to be given again. */
-static bool has_resumed(ferry_conn *c)
+/* Asks for what may be received now; true = a pause has ended, so that what was left behind is to be given again first. */
+static bool request(ferry_conn *c)
 {
     pthread_mutex_lock(&c->out.lock);
-    bool resumed = c->out.resumed && !c->out.paused;
+    bool resumed = c->out.resumed && !c->out.paused && c->input;
+    bool off = c->eof || c->out.dead || c->out.closed || ((c->out.paused || c->unwanted) && !c->closing);
     c->out.resumed = false;
     pthread_mutex_unlock(&c->out.lock);
+    if (c->source.live)
+        fy_poll_request(c->loop->poll, &c->source, off || resumed ? 0 : FY_WANT_RECEIVE);
     return resumed;
 }
 
 void fy_input_settle(ferry_conn *c)
 {
-    if (has_resumed(c) && c->input && accepts_input(c))
+    if (!request(c))
+        return;
+    if (accepts_input(c))
         give_buffer(c); /* which may pause it again */
-    pthread_mutex_lock(&c->out.lock);
-    bool off = c->eof || c->out.dead || c->out.closed || ((c->out.paused || c->unwanted) && !c->closing);
-    pthread_mutex_unlock(&c->out.lock);
-    if (c->source.live)
-        fy_poll_request(c->loop->poll, &c->source, off ? 0 : FY_WANT_RECEIVE);
+    request(c);
+}
+
+void fy_input_want(ferry_conn *c, bool wanted)
+{
+    c->unwanted = !wanted;
+    if (wanted || c->closing)
+        fy_input_settle(c);
+    else if (c->source.live)
+        fy_poll_request(c->loop->poll, &c->source, 0);
 }
