@@ -17,9 +17,10 @@ def reset(peer):
 
 def end(peer):
     """Closes in order, and waits for the other side to do so, too."""
-    peer.shutdown(socket.SHUT_WR)
-    while peer.recv(4096):
-        pass
+    with contextlib.suppress(OSError):  # the other side may have reset it meanwhile: that is its end, too
+        peer.shutdown(socket.SHUT_WR)
+        while peer.recv(4096):
+            pass
 
 
 def say(peer, words):
@@ -61,7 +62,9 @@ def server(answer):
         listener.close()
 
 
+@contextlib.contextmanager
 def refusing_address():
-    """An address nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return "%s:%d" % listener.getsockname()
+    """An address nobody listens on: it is bound, so that no other test can get it meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield "%s:%d" % bound.getsockname()

@@ -81,14 +81,16 @@ class Faults(Case):
         self.caught(answer, "timed out after 300.0 KiB", "--timeout", 0.3)
 
     def test_refused(self):
-        self.failed("cannot connect: Connection refused", rude.refusing_address())
+        with rude.refusing_address() as address:
+            self.failed("cannot connect: Connection refused", address)
         self.failed("cannot connect: No such file", "unix:" + self.path("none"))
 
     def test_unknown_name(self):
         self.failed("cannot connect", "no.such.name.invalid:1")
 
     def test_many_failures_are_few_lines(self):
-        result = self.failed("and 15 more failed", "-n", 20, rude.refusing_address())
+        with rude.refusing_address() as address:
+            result = self.failed("and 15 more failed", "-n", 20, address)
         self.assertEqual(result.err.count("\n"), 6)
         self.assertIn("connection 1: cannot connect", result.err)
         self.assertEqual(result.summary["connections"], "0 done, 20 failed")
