@@ -37,6 +37,8 @@
 #endif
 #ifdef FY_TSAN
 #include <sanitizer/tsan_interface.h>
+#include <signal.h>
+#include <string.h>
 #endif
 
 /* What one context has for them. */
@@ -101,9 +103,23 @@ static inline void fy_fiber_fini(struct fy_fiber *fiber)
 {
     (void)fiber;
 #ifdef FY_TSAN
+    sigset_t all, before; /* a signal meanwhile would go to the context that is being destroyed, and be lost */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     __tsan_destroy_fiber(fiber->tsan);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 #endif
 }
+
+#ifdef FY_TSAN
+/* TSan keeps a signal that comes while it cannot be handled, in the context that was running, until that one calls a
+ * function which TSan intercepts: so one that is left for long, or for good, would take a SIGTERM with it. */
+static inline void fy_fiber_take_signals(void)
+{
+    size_t (*volatile intercepted)(const char *) = strlen;
+    (void)intercepted("");
+}
+#endif
 
 /* Around a switch: before it in `from` (which ends here when `last`), after it in whoever goes on. */
 static inline void fy_fiber_leave(struct fy_fiber *from, struct fy_fiber *to, int last)
@@ -115,6 +131,7 @@ static inline void fy_fiber_leave(struct fy_fiber *from, struct fy_fiber *to, in
     __sanitizer_start_switch_fiber(last ? NULL : &from->fake, to->bottom, to->size);
 #endif
 #ifdef FY_TSAN
+    fy_fiber_take_signals();
     __tsan_switch_to_fiber(to->tsan, 0);
 #endif
 }

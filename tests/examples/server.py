@@ -71,23 +71,11 @@ class Server:
             return
         if self.process.poll() is None:
             self.wait_idle()
-            self._stop()
+            self.terminate()
+            self.wait_end()
         errors = self._end()
         if self.process.returncode != 0 or errors:
             raise AssertionError(f"{self.command} ended with {self.process.returncode}, and on stderr {errors!r}")
-
-    def _stop(self):
-        """ThreadSanitizer keeps a signal that comes in the middle of a coroutine for later, and loses it when that one
-        ends. So an instrumented program, which is idle here, is asked more than once."""
-        asks = 5 if "FERRY_TEST_SLOW" in os.environ else 1
-        for _ in range(asks):
-            self.terminate()
-            try:
-                self.process.wait(timeout=FAIL_SAFE_S / asks)
-                return
-            except subprocess.TimeoutExpired:
-                pass
-        raise AssertionError(f"{self.command} does not end")
 
     def _first_line(self):
         ready, _, _ = select.select([self.process.stdout], [], [], FAIL_SAFE_S)
