@@ -12,10 +12,20 @@
 
 enum { STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
-static const char help[] = "  --listen ADDRESS   HOST:PORT, [HOST]:PORT, :PORT or unix:PATH (default: %s)\n"
-                           "  --threads N        loops, one a thread; 0 = one a core (default: 1)\n"
-                           "  --backend NAME     auto, epoll or uring (default: auto)\n"
-                           "  --help             this text\n";
+/* The flags of every example; a client has all but the first. */
+static const char listen_help[] = "  --listen ADDRESS   HOST:PORT, [HOST]:PORT, :PORT or unix:PATH (default: %s)\n";
+static const char common_help[] = "  --threads N        loops, one a thread; 0 = one a core (default: 1)\n"
+                                  "  --backend NAME     auto, epoll or uring (default: auto)\n"
+                                  "  --help             this text\n";
+
+static const struct option common_options[] = {
+    {"threads", required_argument, NULL, 't'},
+    {"backend", required_argument, NULL, 'b'},
+    {"help", no_argument, NULL, 'h'},
+    {"listen", required_argument, NULL, 'l'},
+};
+
+enum { COMMON = sizeof common_options / sizeof *common_options, OWN_MAX = 8, OWN_FIRST = 256 };
 
 static const char *const backends[] = {
     [FERRY_BACKEND_AUTO] = "auto",
@@ -23,13 +33,15 @@ static const char *const backends[] = {
     [FERRY_BACKEND_URING] = "uring",
 };
 
-static unsigned parse_threads(const char *text)
+static unsigned long parse_number(const char *flag, const char *text, unsigned long min, unsigned long max)
 {
     char *end;
-    long threads = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || threads < 0 || threads > 1024)
-        errx(STATUS_USAGE, "--threads takes a number from 0 to 1024, not '%s'", text);
-    return (unsigned)threads;
+    errno = 0;
+    unsigned long number = strtoul(text, &end, 10);
+    bool is_number = *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
+    if (!is_number || number < min || number > max)
+        errx(STATUS_USAGE, "--%s takes a number from %lu to %lu, not '%s'", flag, min, max, text);
+    return number;
 }
 
 static ferry_backend parse_backend(const char *name)
@@ -41,34 +53,52 @@ static ferry_backend parse_backend(const char *name)
     errx(STATUS_USAGE, "--backend takes auto, epoll or uring, not '%s'", name);
 }
 
-static void print_help(const char *program, const char *listen, bool serves_file)
+static void print_help(const char *program, const example_usage *usage)
 {
-    printf("usage: %s [FLAG]...%s\n", program, serves_file ? " FILE" : "");
-    printf(help, listen);
+    printf("usage: %s [FLAG]...%s%s\n", program, usage->operand ? " " : "", usage->operand ? usage->operand : "");
+    for (const example_flag *flag = usage->flags; flag && flag->name; flag++) {
+        int width = printf("  --%s %s ", flag->name, flag->value);
+        printf("%*s%s\n", width < 21 ? 21 - width : 0, "", flag->help);
+    }
+    if (usage->listen)
+        printf(listen_help, usage->listen);
+    fputs(common_help, stdout);
     if (fflush(stdout) != 0)
         err(STATUS_FAILED, "cannot write to stdout");
 }
 
-static char *parse_operand(int argc, char **argv, bool serves_file)
+static char *parse_operand(int argc, char **argv, const char *operand)
 {
-    int end = serves_file ? optind + 1 : optind;
+    int end = operand ? optind + 1 : optind;
     if (argc > end)
         errx(STATUS_USAGE, "unexpected argument '%s'; see --help", argv[end]);
-    if (serves_file && argc == optind)
-        errx(STATUS_USAGE, "the FILE to serve is missing; see --help");
+    if (operand && argc == optind)
+        errx(STATUS_USAGE, "the %s is missing; see --help", operand);
     return argv[optind];
 }
 
-example_flags example_parse(int argc, char **argv, const char *listen, bool serves_file)
+/* The common options, less --listen for a client, and its own ones behind them. `all` is full of zeros. */
+static void list_options(struct option *all, const example_usage *usage)
 {
-    static const struct option options[] = {
-        {"listen", required_argument, NULL, 'l'},
-        {"threads", required_argument, NULL, 't'},
-        {"backend", required_argument, NULL, 'b'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
-    example_flags flags = {.listen = listen, .pool = {.threads = 1, .handle_signals = true}};
+    size_t count = usage->listen ? COMMON : COMMON - 1;
+    memcpy(all, common_options, count * sizeof *all);
+    for (int i = 0; usage->flags && usage->flags[i].name; i++)
+        all[count++] = (struct option){usage->flags[i].name, required_argument, NULL, OWN_FIRST + i};
+}
+
+static void take_own(const example_flag *flag)
+{
+    if (flag->number)
+        *flag->number = parse_number(flag->name, optarg, flag->min, flag->max);
+    else
+        *flag->text = optarg;
+}
+
+example_flags example_parse(int argc, char **argv, const example_usage *usage)
+{
+    struct option options[COMMON + OWN_MAX + 1] = {0};
+    list_options(options, usage);
+    example_flags flags = {.listen = usage->listen, .pool = {.threads = 1, .handle_signals = true}};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
@@ -76,19 +106,21 @@ example_flags example_parse(int argc, char **argv, const char *listen, bool serv
             flags.listen = optarg;
             break;
         case 't':
-            flags.pool.threads = parse_threads(optarg);
+            flags.pool.threads = (unsigned)parse_number("threads", optarg, 0, 1024);
             break;
         case 'b':
             flags.pool.backend = parse_backend(optarg);
             break;
         case 'h':
-            print_help(argv[0], listen, serves_file);
+            print_help(argv[0], usage);
             exit(EXIT_SUCCESS);
-        default: /* getopt_long() has said why */
+        case '?': /* getopt_long() has said why */
             exit(STATUS_USAGE);
+        default:
+            take_own(&usage->flags[option - OWN_FIRST]);
         }
     }
-    flags.file = parse_operand(argc, argv, serves_file);
+    flags.operand = parse_operand(argc, argv, usage->operand);
     return flags;
 }
 
@@ -112,7 +144,7 @@ static int refuse_address(const char *address)
     return STATUS_FAILED;
 }
 
-static int serve(ferry_pool *pool, const char *address, const ferry_service *service)
+int example_listen(ferry_pool *pool, const char *address, const ferry_service *service)
 {
     ferry_listener *listener = ferry_listen(pool, address, service);
     if (!listener)
@@ -122,22 +154,32 @@ static int serve(ferry_pool *pool, const char *address, const ferry_service *ser
         warn("cannot write to stdout");
         return STATUS_FAILED;
     }
-    int failure = ferry_pool_run(pool);
-    if (failure < 0) {
-        warnx("cannot run: %s", ferry_strerror(failure));
-        return STATUS_FAILED;
-    }
     return EXIT_SUCCESS;
+}
+
+int example_run(ferry_pool *pool)
+{
+    int failure = ferry_pool_run(pool);
+    if (failure == 0)
+        return EXIT_SUCCESS;
+    warnx("cannot run: %s", ferry_strerror(failure));
+    return STATUS_FAILED;
+}
+
+ferry_pool *example_pool(const example_flags *flags)
+{
+    ferry_pool *pool = ferry_pool_new(&flags->pool);
+    if (!pool)
+        err(STATUS_FAILED, "cannot start with backend %s", backends[flags->pool.backend]);
+    return pool;
 }
 
 int example_serve(const example_flags *flags, const ferry_service *service)
 {
-    ferry_pool *pool = ferry_pool_new(&flags->pool);
-    if (!pool) {
-        warn("cannot start with backend %s", backends[flags->pool.backend]);
-        return STATUS_FAILED;
-    }
-    int status = serve(pool, flags->listen, service);
+    ferry_pool *pool = example_pool(flags);
+    int status = example_listen(pool, flags->listen, service);
+    if (status == EXIT_SUCCESS)
+        status = example_run(pool);
     ferry_pool_free(pool);
     return status;
 }

@@ -50,7 +50,7 @@ static void chargen(ferry_conn *conn, void *arg)
 
 int main(int argc, char **argv)
 {
-    example_flags flags = example_parse(argc, argv, "127.0.0.1:2019", false);
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:2019"});
     ferry_service service = {.name = "chargen", .serve = chargen};
     draw_pattern();
     return example_serve(&flags, &service);

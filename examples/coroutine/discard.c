@@ -17,7 +17,7 @@ static void discard(ferry_conn *conn, void *arg)
 
 int main(int argc, char **argv)
 {
-    example_flags flags = example_parse(argc, argv, "127.0.0.1:2009", false);
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:2009"});
     ferry_service service = {.name = "discard", .serve = discard};
     return example_serve(&flags, &service);
 }

@@ -55,8 +55,9 @@ static void send_file(ferry_conn *conn, void *path)
 
 int main(int argc, char **argv)
 {
-    example_flags flags = example_parse(argc, argv, "127.0.0.1:2021", true);
-    ferry_file_unref(example_open(flags.file)); /* what cannot be served is refused now, not at the first connection */
-    ferry_service service = {.name = "download", .arg = flags.file, .serve = send_file, .stack_size = STACK};
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:2021", .operand = "FILE"});
+    /* What cannot be served is refused now, not at the first connection. */
+    ferry_file_unref(example_open(flags.operand));
+    ferry_service service = {.name = "download", .arg = flags.operand, .serve = send_file, .stack_size = STACK};
     return example_serve(&flags, &service);
 }

@@ -48,8 +48,8 @@ static void send_whole(ferry_conn *conn, void *blob)
 
 int main(int argc, char **argv)
 {
-    example_flags flags = example_parse(argc, argv, "127.0.0.1:2021", true);
-    ferry_blob *blob = read_whole(flags.file);
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:2021", .operand = "FILE"});
+    ferry_blob *blob = read_whole(flags.operand);
     ferry_service service = {.name = "download", .arg = blob, .serve = send_whole};
     int status = example_serve(&flags, &service);
     ferry_blob_unref(blob);

@@ -27,7 +27,7 @@ static void echo(ferry_conn *conn, void *arg)
 
 int main(int argc, char **argv)
 {
-    example_flags flags = example_parse(argc, argv, "127.0.0.1:2007", false);
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:2007"});
     ferry_service service = {.name = "echo", .serve = echo, .high_water = HIGH_WATER};
     return example_serve(&flags, &service);
 }

@@ -32,7 +32,7 @@ static void send_pattern(ferry_conn *conn, void *arg)
 
 int main(int argc, char **argv)
 {
-    example_flags flags = example_parse(argc, argv, "127.0.0.1:2019", false);
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:2019"});
     ferry_service service = {.on_open = send_pattern, .on_drain = send_pattern};
     draw_pattern();
     return example_serve(&flags, &service);

@@ -15,7 +15,7 @@ static size_t discard(ferry_conn *conn, const void *data, size_t len, void *arg)
 
 int main(int argc, char **argv)
 {
-    example_flags flags = example_parse(argc, argv, "127.0.0.1:2009", false);
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:2009"});
     ferry_service service = {.on_data = discard};
     return example_serve(&flags, &service);
 }

@@ -59,8 +59,9 @@ static void go_on(ferry_conn *conn, void *arg)
 
 int main(int argc, char **argv)
 {
-    example_flags flags = example_parse(argc, argv, "127.0.0.1:2021", true);
-    ferry_file_unref(example_open(flags.file)); /* what cannot be served is refused now, not at the first connection */
-    ferry_service service = {.arg = flags.file, .on_open = open_file, .on_drain = send_piece, .on_eof = go_on};
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:2021", .operand = "FILE"});
+    /* What cannot be served is refused now, not at the first connection. */
+    ferry_file_unref(example_open(flags.operand));
+    ferry_service service = {.arg = flags.operand, .on_open = open_file, .on_drain = send_piece, .on_eof = go_on};
     return example_serve(&flags, &service);
 }

@@ -61,8 +61,8 @@ static void go_on(ferry_conn *conn, void *arg)
 
 int main(int argc, char **argv)
 {
-    example_flags flags = example_parse(argc, argv, "127.0.0.1:2021", true);
-    ferry_file *file = example_open(flags.file);
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:2021", .operand = "FILE"});
+    ferry_file *file = example_open(flags.operand);
     ferry_service service = {.arg = file, .on_open = open_file, .on_drain = send_piece, .on_eof = go_on};
     int status = example_serve(&flags, &service);
     ferry_file_unref(file);

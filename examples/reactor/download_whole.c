@@ -44,8 +44,8 @@ static void go_on(ferry_conn *conn, void *arg)
 
 int main(int argc, char **argv)
 {
-    example_flags flags = example_parse(argc, argv, "127.0.0.1:2021", true);
-    ferry_blob *blob = read_whole(flags.file);
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:2021", .operand = "FILE"});
+    ferry_blob *blob = read_whole(flags.operand);
     ferry_service service = {.arg = blob, .on_open = send_whole, .on_eof = go_on};
     int status = example_serve(&flags, &service);
     ferry_blob_unref(blob);

@@ -39,7 +39,7 @@ static void finish(ferry_conn *conn, void *arg)
 
 int main(int argc, char **argv)
 {
-    example_flags flags = example_parse(argc, argv, "127.0.0.1:2007", false);
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:2007"});
     ferry_service service = {
         .on_data = echo,
         .on_eof = finish,

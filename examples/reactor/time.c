@@ -24,7 +24,7 @@ static void send_time(ferry_conn *conn, void *arg)
 
 int main(int argc, char **argv)
 {
-    example_flags flags = example_parse(argc, argv, "127.0.0.1:2037", false);
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:2037"});
     ferry_service service = {.on_open = send_time};
     return example_serve(&flags, &service);
 }

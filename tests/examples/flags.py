@@ -81,7 +81,7 @@ class Flags(unittest.TestCase):
         for name in SERVICES:
             self.check_refused(2, "unexpected argument 'extra'", name, "extra")
         for name in DOWNLOADS:
-            self.check_refused(2, "the FILE to serve is missing", name)
+            self.check_refused(2, "the FILE is missing", name)
             self.check_refused(2, "unexpected argument 'extra'", name, self.file, "extra")
 
     def test_bad_addresses(self):

@@ -81,7 +81,7 @@ static void chat(ferry_conn *conn, void *room)
 
 int main(int argc, char **argv)
 {
-    example_flags flags = example_parse(argc, argv, "127.0.0.1:2023", false);
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:2023"});
     struct room room = {.lock = PTHREAD_MUTEX_INITIALIZER};
     ferry_service service = {
         .arg = &room,

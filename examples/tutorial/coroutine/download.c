@@ -48,8 +48,8 @@ static void serve(ferry_conn *conn, void *file)
 
 int main(int argc, char **argv)
 {
-    example_flags flags = example_parse(argc, argv, "127.0.0.1:2021", true);
-    ferry_file *file = example_open(flags.file);
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:2021", .operand = "FILE"});
+    ferry_file *file = example_open(flags.operand);
     ferry_service service = {.arg = file, .name = "download", .serve = serve};
     int status = example_serve(&flags, &service);
     ferry_file_unref(file);

@@ -59,8 +59,8 @@ static void on_drain(ferry_conn *conn, void *file)
 
 int main(int argc, char **argv)
 {
-    example_flags flags = example_parse(argc, argv, "127.0.0.1:2021", true);
-    ferry_file *file = example_open(flags.file);
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:2021", .operand = "FILE"});
+    ferry_file *file = example_open(flags.operand);
     ferry_service service = {.arg = file, .on_data = on_data, .on_drain = on_drain};
     int status = example_serve(&flags, &service);
     ferry_file_unref(file);
