@@ -50,10 +50,12 @@ def wait_until(condition, what):
 
 
 class Server:
-    """A context: inside it the program listens; when it is left, the program has ended well, with nothing left open."""
+    """A context: inside it the program listens; when it is left, the program has ended well, with nothing left open, and
+    has said on stderr what the pattern `says` stands for: nothing, if no other is given."""
 
-    def __init__(self, name, *arguments, listen="127.0.0.1:0", listen_flags=("--listen",)):
+    def __init__(self, name, *arguments, listen="127.0.0.1:0", listen_flags=("--listen",), says=""):
         self.command = command(name, *listen_flags, listen, *arguments)
+        self.says = says
 
     def __enter__(self):
         self.stderr = tempfile.TemporaryFile("w+")
@@ -74,7 +76,7 @@ class Server:
             self.terminate()
             self.wait_end()
         errors = self._end()
-        if self.process.returncode != 0 or errors:
+        if self.process.returncode != 0 or not re.fullmatch(self.says, errors):
             raise AssertionError(f"{self.command} ended with {self.process.returncode}, and on stderr {errors!r}")
 
     def _first_line(self):
