@@ -65,11 +65,15 @@ void fy_straight_close(ferry_conn *conn)
 static size_t available(const ferry_conn *conn, const void **data)
 {
     const struct fy_straight *s = fy_straight_of(conn);
+    *data = "";
+    if (conn->forward)
+        return 0; /* it is not for the coroutine any more */
     if (s->view) {
         *data = s->view + s->used;
         return s->size - s->used;
     }
-    *data = conn->input ? conn->input->bytes + conn->input->head : "";
+    if (conn->input)
+        *data = conn->input->bytes + conn->input->head;
     return fy_buffer_size(conn->input);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "base/mailbox.h"
+#include "loop/pipe.h"
 #include "loop/timer.h"
 #include "poll/poll.h"
 
@@ -60,6 +61,7 @@ struct ferry_loop {
     bool stopping;                          /* connections with nothing under way close */
     void *spare[FY_SPARES];                 /* warm blocks for whoever layers above; free(3) takes them */
     unsigned spares;
+    struct fy_pipes pipes;
     uint64_t cut_at; /* when the grace time of stopping is over */
     ferry_loop_counters counters;
 };
