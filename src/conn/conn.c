@@ -370,9 +370,10 @@ void fy_conn_retire(ferry_conn *c)
         fy_conn_fail(c, -ECANCELED);
         return;
     }
+    bool forwards = c->in_transit || c->flowing || c->feeders > 0;
+    bool waits = !c->unwanted || c->forward;
     pthread_mutex_lock(&c->out.lock);
-    bool idle = !c->busy && !c->in_transit && !c->flowing && (!c->unwanted || c->forward) && c->out.role == FY_IDLE &&
-                c->out.due == 0 && !c->out.close_asked;
+    bool idle = waits && !c->busy && !forwards && c->out.role == FY_IDLE && c->out.due == 0 && !c->out.close_asked;
     pthread_mutex_unlock(&c->out.lock);
     if (idle)
         ferry_close(c);

@@ -98,10 +98,11 @@ struct ferry_conn {
     atomic_uint_fast64_t active;        /* when bytes last moved */
     uint64_t rate_since, rate_mark;     /* the window of min_rate: its start, and `acked` at it */
     uint64_t linger_since, linger_mark; /* the same for linger_ms */
-    bool entered;    /* inside an event or callback of it: what becomes due is settled when that returns */
-    bool giving;     /* inside the observer's data */
-    bool in_transit; /* something of it is on its way in the outbox of `forward` */
-    bool flowing;    /* there may be more to forward */
+    bool entered;           /* inside an event or callback of it: what becomes due is settled when that returns */
+    bool giving;            /* inside the observer's data */
+    bool in_transit;        /* something of it is on its way in the outbox of `forward` */
+    unsigned short feeders; /* connections that are flowing into it */
+    bool flowing;           /* there may be more to forward */
     bool opened;
     bool eof;     /* the peer's FIN has been read */
     bool fin_out; /* our FIN is out: the loop's copy of out.fin_sent */

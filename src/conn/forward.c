@@ -19,14 +19,20 @@ struct piece {
     char bytes[64 * 1024];
 };
 
+/* Has the loop come by, to read on or to see that nothing is under way any more. */
+static void look_again(ferry_conn *conn)
+{
+    pthread_mutex_lock(&conn->out.lock);
+    if (!conn->out.closed)
+        fy_conn_mark(conn, FY_DUE_READ);
+    pthread_mutex_unlock(&conn->out.lock);
+}
+
 /* What was on its way has left, or was dropped. */
 static void go_on(ferry_conn *from)
 {
     from->in_transit = false;
-    pthread_mutex_lock(&from->out.lock);
-    if (!from->out.closed)
-        fy_conn_mark(from, FY_DUE_READ);
-    pthread_mutex_unlock(&from->out.lock);
+    look_again(from);
     ferry_conn_unref(from);
 }
 
@@ -89,6 +95,18 @@ static void pass_on(ferry_conn *from, struct fy_segment *segment)
     fy_conn_leave(to);
 }
 
+/* Whether there may be more to forward: while a pool is stopping, neither end is idle then. */
+static void set_flowing(ferry_conn *from, bool flowing)
+{
+    ferry_conn *to = from->forward;
+    if (from->flowing == flowing)
+        return;
+    from->flowing = flowing;
+    to->feeders = (unsigned short)(to->feeders + (flowing ? 1 : -1));
+    if (!flowing && to->loop->stopping)
+        look_again(to);
+}
+
 static bool goes_on(const ferry_conn *from)
 {
     return !from->in_transit && !from->closing && ferry_conn_error(from) == 0 && !from->out.closed;
@@ -101,7 +119,7 @@ void fy_forward_readable(ferry_conn *from)
         struct fy_segment *segment = NULL;
         ssize_t n = receive(from, &segment);
         if (n == -EAGAIN) {
-            from->flowing = false;
+            set_flowing(from, false);
             fy_poll_empty(from->loop->poll, &from->source);
             return;
         }
@@ -112,7 +130,7 @@ void fy_forward_readable(ferry_conn *from)
         atomic_store_explicit(&from->active, from->loop->now, memory_order_relaxed);
         atomic_fetch_add_explicit(&from->received, (uint64_t)n, memory_order_relaxed);
         bytes += (uint64_t)n;
-        from->flowing = true;
+        set_flowing(from, true);
         pass_on(from, segment);
     }
     fy_input_settle(from);
@@ -137,6 +155,7 @@ void fy_forward_end(ferry_conn *from)
 {
     if (!from->forward)
         return;
+    set_flowing(from, false);
     fy_pipes_unuse(&from->loop->pipes);
     ferry_conn_unref(from->forward);
     from->forward = NULL;
@@ -154,8 +173,6 @@ int ferry_forward(ferry_conn *from, ferry_conn *to)
     fy_pipes_use(&from->loop->pipes);
     if (!from->giving)
         fy_forward_rest(from);
-    pthread_mutex_lock(&from->out.lock);
-    fy_conn_mark(from, FY_DUE_READ);
-    pthread_mutex_unlock(&from->out.lock);
+    look_again(from);
     return 0;
 }

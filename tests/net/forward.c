@@ -300,6 +300,29 @@ static void a_reader_that_resets_ends_the_writer(void)
     relay_stop(&relay);
 }
 
+/* The bytes that were on their way to a reader that is gone must not come out at another. */
+static void what_was_lost_goes_to_nobody_else(void)
+{
+    struct relay relay;
+    struct pattern written = {.seed = 10}, read = {.seed = 11};
+    relay_start(&relay, &tiny);
+    int near = peer_connect(relay.host.address), far = peer_connect(relay.host.address);
+    struct relay second = {.a = watch_conn(&relay.host.watch, 2), .b = watch_conn(&relay.host.watch, 3)};
+    host_call(&relay.host, 0, join, &second);
+    fill_up(&relay, &written);
+    peer_reset(relay.far);
+    relay.far = -1;
+    count_wait(&relay.host.watch.closed, 2);
+    written = (struct pattern){.seed = 11};
+    peer_write_pattern(near, &written, 1000);
+    peer_read_pattern(far, &read, 1000);
+    peer_close(near);
+    peer_expect_eof(far);
+    peer_close(far);
+    count_wait(&relay.host.watch.closed, 4);
+    relay_stop(&relay);
+}
+
 /* Pieces that are forwarded, zeros here, come between the messages of others, never into one. */
 static void *send_frames(void *arg)
 {
@@ -491,6 +514,7 @@ const struct test_case test_cases[] = {
     {"a_slow_reader_holds_the_writer_back", a_slow_reader_holds_the_writer_back},
     {"a_reset_is_told_while_all_is_full", a_reset_is_told_while_all_is_full},
     {"a_reader_that_resets_ends_the_writer", a_reader_that_resets_ends_the_writer},
+    {"what_was_lost_goes_to_nobody_else", what_was_lost_goes_to_nobody_else},
     {"messages_of_others_stay_whole", messages_of_others_stay_whole},
     {"to_itself_is_an_echo", to_itself_is_an_echo},
     {"without_descriptors", without_descriptors},
