@@ -12,7 +12,7 @@
 
 enum { SIZE = 16 * 1024 * 1024 };
 
-/* What a relay does: "TARGET\n" is read, dialed, and all else goes there; the target's answer comes back. */
+/* What a relay does: "TARGET\n" is read, dialed, and all behind "go\n" goes there; the target's answer comes back. */
 struct pump {
     ferry_conn *from, *to;
     int forwarded, result;
@@ -42,6 +42,9 @@ static void relay(ferry_conn *client, void *arg)
     target[n - 1] = '\0';
     ferry_conn *server = ferry_dial(target, 0);
     assert_non_null(server);
+    ferry_send(client, "ready\n", 6);
+    n = ferry_recv_until(client, target, sizeof target, "\n");
+    assert_int_equal(n, 3);
     there = (struct pump){.from = client, .to = server};
     back = (struct pump){.from = server, .to = client};
     ferry_co *co = ferry_spawn_as(ferry_loop_current(), pump, &back, &(ferry_spawn_options){.name = "back"});
@@ -69,6 +72,8 @@ static void start_relay(struct relay_host *relay_host, const char *more)
     relay_host->near = peer_connect(relay_host->host.address);
     int n = snprintf(line, sizeof line, "%s\n%s", relay_host->target, more);
     peer_write(relay_host->near, line, (size_t)n);
+    relay_host->far = peer_accept(relay_host->listener);
+    peer_read(relay_host->near, line, 6);
 }
 
 static void stop_relay(struct relay_host *relay_host)
@@ -105,8 +110,7 @@ static void one_way(int from, int to)
 static void there_and_back(void)
 {
     struct relay_host host;
-    start_relay(&host, "");
-    host.far = peer_accept(host.listener);
+    start_relay(&host, "go\n");
     one_way(host.near, host.far);
     one_way(host.far, host.near);
     stop_relay(&host);
@@ -115,13 +119,14 @@ static void there_and_back(void)
 }
 
 /* What came with the line is forwarded, also when the end came with it. */
-static void what_came_before_goes_first(void)
+static void rest_first(bool at_once)
 {
     struct relay_host host;
     char bytes[16];
-    start_relay(&host, "and more");
+    start_relay(&host, at_once ? "go\nand more" : "");
+    if (!at_once)
+        peer_write(host.near, "go\nand more", 11); /* the coroutine is resumed with all of it in hand */
     peer_half_close(host.near);
-    host.far = peer_accept(host.listener);
     peer_read(host.far, bytes, 8);
     assert_memory_equal(bytes, "and more", 8);
     peer_expect_eof(host.far);
@@ -132,12 +137,17 @@ static void what_came_before_goes_first(void)
     stop_relay(&host);
 }
 
+static void what_came_before_goes_first(void)
+{
+    rest_first(true);
+    rest_first(false);
+}
+
 static void a_reset_is_an_error(void)
 {
     struct relay_host host;
     char byte;
-    start_relay(&host, "x");
-    host.far = peer_accept(host.listener);
+    start_relay(&host, "go\nx");
     peer_read(host.far, &byte, 1);
     wait_parked_many(&host.host, NULL, "ferry_recv", 2);
     peer_reset(host.far);
