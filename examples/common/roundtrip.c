@@ -24,8 +24,8 @@ void roundtrip_init(struct roundtrip *trip, int argc, char **argv)
 
 void roundtrip_ask(struct roundtrip *trip, unsigned char *message)
 {
+    trip->asked_ns = latency_now(); /* first: so the answer was made no later than the round trip says */
     trip->asked_us = clock_now_us();
-    trip->asked_ns = latency_now();
     clock_message_ask(message, trip->asked_us);
 }
 

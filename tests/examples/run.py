@@ -10,7 +10,11 @@ import sys
 import unittest
 
 import downloads
+import file_latency
 import flags
+import idle
+import pingpong
+import roundtrip
 import server
 import services
 import slow_readers
@@ -26,6 +30,14 @@ CASES = {
     "download_chunk": downloads.Chunk,
     "download_shared": downloads.Shared,
     "download_zerocopy": downloads.Zerocopy,
+    "pingpong": pingpong.Pingpong,
+    "pingpong_client": pingpong.PingpongClient,
+    "roundtrip": roundtrip.Roundtrip,
+    "roundtrip_client": roundtrip.RoundtripClient,
+    "idle": idle.Idle,
+    "idle_client": idle.IdleClient,
+    "file_latency": file_latency.FileLatency,
+    "file_latency_client": file_latency.FileLatencyClient,
     "slow_readers": slow_readers.SlowReaders,
 }
 
