@@ -18,6 +18,7 @@ import roundtrip
 import server
 import services
 import slow_readers
+import sudoku
 
 CASES = {
     "flags": flags.Flags,
@@ -38,6 +39,8 @@ CASES = {
     "idle_client": idle.IdleClient,
     "file_latency": file_latency.FileLatency,
     "file_latency_client": file_latency.FileLatencyClient,
+    "sudoku": sudoku.Sudoku,
+    "sudoku_workers": sudoku.SudokuWorkers,
     "slow_readers": slow_readers.SlowReaders,
 }
 
