@@ -88,7 +88,7 @@ FERRY_API void ferry_conn_resume(ferry_conn *conn);
 FERRY_API int ferry_forward(ferry_conn *from, ferry_conn *to);
 
 /* While a connection is busy, ferry_pool_stop() counts it as having something under way, also when nothing of it is
- * queued: a timer will send the rest, or another thread is at work for it. Thread: loop. */
+ * queued: a timer will send the rest, or another thread is at work for it. Thread: any. */
 FERRY_API void ferry_conn_set_busy(ferry_conn *conn, bool busy);
 
 /* The addresses of both ends, as ferry_listen() takes them, into `buf` of `cap` bytes. Returns the length, or -ENOSPC,

@@ -371,9 +371,9 @@ void fy_conn_retire(ferry_conn *c)
         return;
     }
     bool forwards = c->in_transit || c->flowing || c->feeders > 0;
-    bool waits = !c->unwanted || c->forward;
+    bool waits = !forwards && (!c->unwanted || c->forward);
     pthread_mutex_lock(&c->out.lock);
-    bool idle = waits && !c->busy && !forwards && c->out.role == FY_IDLE && c->out.due == 0 && !c->out.close_asked;
+    bool idle = waits && !c->busy && c->out.role == FY_IDLE && c->out.due == 0 && !c->out.close_asked;
     pthread_mutex_unlock(&c->out.lock);
     if (idle)
         ferry_close(c);

@@ -109,7 +109,7 @@ struct ferry_conn {
     bool closing;
     bool starved;          /* the timer is to try a send again */
     bool unwanted;         /* the observer does not want input now: it has something else under way */
-    bool busy;             /* ferry_conn_set_busy() */
+    bool busy;             /* ferry_conn_set_busy(); under the outbox's lock */
     unsigned char verdict; /* ferry_verdict */
 
     void *_Atomic context;

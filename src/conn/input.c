@@ -102,22 +102,31 @@ static unsigned wants(const ferry_conn *c)
 static bool request(ferry_conn *c)
 {
     pthread_mutex_lock(&c->out.lock);
-    bool resumed = c->out.resumed && !c->out.paused && c->input && !c->forward;
-    unsigned wanted = resumed ? 0 : wants(c);
-    c->out.resumed = false;
+    bool rest_first = c->out.resumed && !c->out.paused && c->input && !c->forward;
+    unsigned wanted = rest_first ? 0 : wants(c);
+    c->out.resumed = rest_first;
     pthread_mutex_unlock(&c->out.lock);
     if (c->source.live)
         fy_poll_request(c->loop->poll, &c->source, wanted);
-    return resumed;
+    return rest_first;
+}
+
+static void give_again(ferry_conn *c)
+{
+    pthread_mutex_lock(&c->out.lock);
+    c->out.resumed = false;
+    pthread_mutex_unlock(&c->out.lock);
+    if (accepts_input(c))
+        give_buffer(c);
 }
 
 void fy_input_settle(ferry_conn *c)
 {
     if (!request(c))
         return;
-    if (accepts_input(c))
-        give_buffer(c); /* which may pause it again */
-    request(c);
+    give_again(c);
+    request(
+        c); /* it may have been paused again; or resumed again, which is due by itself, and nothing is read before */
 }
 
 void fy_input_want(ferry_conn *c, bool wanted)

@@ -58,7 +58,7 @@ struct ferry_loop {
     void (*hold_back)(struct ferry_conn *); /* what a send does above the high-water mark; set while somebody who may
                                                wait runs on the loop */
     bool cut, abandoned;                    /* stopping: the grace time is over; what did not end then is left behind */
-    bool stopping;                          /* connections with nothing under way close */
+    atomic_bool stopping;                   /* connections with nothing under way close */
     void *spare[FY_SPARES];                 /* warm blocks for whoever layers above; free(3) takes them */
     unsigned spares;
     struct fy_pipes pipes;
