@@ -5,6 +5,8 @@
 #include "census.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 void census_init(struct census *census)
@@ -12,17 +14,16 @@ void census_init(struct census *census)
     *census = (struct census){.lock = PTHREAD_MUTEX_INITIALIZER};
 }
 
-/* The second number in /proc/self/statm, in pages; see proc(5). */
+/* Bytes resident: the second number in /proc/self/statm, in pages (proc(5)); 0 where there is none. */
 static size_t measure(void)
 {
-    unsigned long pages = 0;
+    char line[128] = "";
     FILE *file = fopen("/proc/self/statm", "re");
     if (!file)
         return 0;
-    if (fscanf(file, "%*u %lu", &pages) != 1)
-        pages = 0;
+    const char *second = fgets(line, sizeof line, file) ? strchr(line, ' ') : NULL;
     fclose(file);
-    return pages * (size_t)sysconf(_SC_PAGESIZE);
+    return second ? strtoul(second, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 void census_enter(struct census *census)

@@ -22,23 +22,24 @@ static void answer(ferry_conn *conn, const char *line, size_t len, ferry_file *f
     }
 }
 
+/* The length of the first line, its end included; 0 = there is no end, or not where it should be. */
+static size_t find_line(const char *data, size_t len)
+{
+    const char *end = memchr(data, '\n', len < LONGEST ? len : LONGEST);
+    return end ? (size_t)(end + 1 - data) : 0;
+}
+
 static size_t answer_lines(ferry_conn *conn, const void *data, size_t len, void *file)
 {
-    const char *line = data;
-    size_t left = len;
-    while (left > 0) {
-        size_t within = left < LONGEST ? left : LONGEST;
-        const char *end = memchr(line, '\n', within);
-        if (!end && within == LONGEST)
-            ferry_abort(conn);
-        if (!end)
-            break;
-        size_t size = (size_t)(end + 1 - line);
-        answer(conn, line, size, file);
-        line += size;
-        left -= size;
+    const char *text = data;
+    size_t used = 0, line;
+    while ((line = find_line(text + used, len - used)) > 0) {
+        answer(conn, text + used, line, file);
+        used += line;
     }
-    return len - left;
+    if (len - used >= LONGEST)
+        ferry_abort(conn);
+    return used;
 }
 
 static void stop_reading(ferry_conn *conn, size_t pending, void *arg)

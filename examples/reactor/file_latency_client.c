@@ -108,7 +108,7 @@ static size_t take_line(ferry_conn *conn, const void *data, size_t len, void *ar
     return size;
 }
 
-static void end(ferry_conn *conn, void *arg)
+static void end_messages(ferry_conn *conn, void *arg)
 {
     file_latency_end(arg);
     ferry_close(conn);
@@ -129,7 +129,7 @@ int main(int argc, char **argv)
         .arg = &test,
         .on_open = begin,
         .on_data = take_line,
-        .on_eof = end,
+        .on_eof = end_messages,
         .on_close = leave,
         .idle_timeout_ms = CLIENT_PATIENCE_MS,
     };
