@@ -14,6 +14,7 @@ import file_latency
 import flags
 import idle
 import pingpong
+import relay
 import roundtrip
 import server
 import services
@@ -41,6 +42,9 @@ CASES = {
     "file_latency_client": file_latency.FileLatencyClient,
     "sudoku": sudoku.Sudoku,
     "sudoku_workers": sudoku.SudokuWorkers,
+    "relay": relay.Relay,
+    "relay_by_copy": relay.RelayByCopy,
+    "relay_big": relay.RelayBig,
     "slow_readers": slow_readers.SlowReaders,
 }
 
