@@ -71,10 +71,17 @@ static void read_lines(void *arg)
         wait_line(chat);
 }
 
+/* On a worker thread. */
+static void wait_input(void *arg)
+{
+    struct chat *chat = arg;
+    lines_wait(&chat->lines);
+}
+
 static void wait_line(struct chat *chat)
 {
     chat->waiting = true;
-    int failure = ferry_offload_then(ferry_conn_loop(chat->conn), lines_wait, read_lines, chat);
+    int failure = ferry_offload_then(ferry_conn_loop(chat->conn), wait_input, read_lines, chat);
     if (failure < 0)
         client_fail(&chat->client, "cannot wait for stdin: %s", ferry_strerror(failure));
 }
@@ -107,7 +114,8 @@ static size_t print(ferry_conn *conn, const void *data, size_t len, void *arg)
         done += frame.size;
     }
     if (found < 0)
-        client_fail(&chat->client, "%s is no chat: a message of %zu bytes", chat->client.address, frame.length);
+        client_fail(&chat->client, "%s is no chat: a message of more than %d bytes", chat->client.address,
+                    FRAME_BODY_MAX);
     if (ferror(stdout))
         client_fail(&chat->client, "cannot write to stdout");
     chat->is_partial = done < len;

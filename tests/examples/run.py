@@ -9,6 +9,8 @@ says that the build is an instrumented one, whose memory is not to be judged.
 import sys
 import unittest
 
+import chat
+import chat_clients
 import downloads
 import file_latency
 import flags
@@ -26,6 +28,9 @@ CASES = {
     "echo": services.Echo,
     "discard": services.Discard,
     "chargen": services.Chargen,
+    "chat": chat.Chat,
+    "chat_client": chat_clients.Client,
+    "chat_load": chat_clients.Load,
     "daytime": services.Daytime,
     "time": services.Time,
     "download_whole": downloads.Whole,
