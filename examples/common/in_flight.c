@@ -23,18 +23,6 @@ void in_flight_take(in_flight *f)
     pthread_mutex_unlock(&f->lock);
 }
 
-/* On the loop again, which alone may say so: unless there is more by now. */
-static void rest(void *arg)
-{
-    in_flight *f = arg;
-    ferry_conn *conn = f->conn;
-    pthread_mutex_lock(&f->lock);
-    if (f->count == 0)
-        ferry_conn_set_busy(conn, false);
-    pthread_mutex_unlock(&f->lock);
-    ferry_conn_unref(conn);
-}
-
 /* With the lock. */
 static in_flight_news find_news(in_flight *f)
 {
@@ -52,10 +40,8 @@ static in_flight_news find_news(in_flight *f)
 in_flight_news in_flight_land(in_flight *f)
 {
     pthread_mutex_lock(&f->lock);
-    if (--f->count == 0) {
-        ferry_conn_ref(f->conn);
-        ferry_post(ferry_conn_loop(f->conn), rest, f);
-    }
+    if (--f->count == 0)
+        ferry_conn_set_busy(f->conn, false);
     in_flight_news news = find_news(f);
     pthread_mutex_unlock(&f->lock);
     return news;

@@ -2,6 +2,7 @@
  *
  * How much of one connection's work is with other threads: its loop takes work on, they land it. Reading waits for room,
  * the last word until there is none. As long as there is some, the connection is busy: ferry_pool_stop() waits for it.
+ * All that is told under one lock, so that what one thread says last is also what was true last.
  */
 #ifndef IN_FLIGHT_H
 #define IN_FLIGHT_H
