@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Ping-pong, the client of the classic throughput test: each session sends one block, and returns whatever arrives, for
- * some seconds. The idea: a deadline on a connection, and a clock beside it: the one ends waiting for a server that is
- * silent, the other a loop that never has to wait. Then the session half-closes, so that what is still under way comes
- * back, and every byte is accounted for.
+ * some seconds. The idea: a deadline on a connection. When it passes, waiting for more fails, and nothing else does: the
+ * session half-closes, so that what is still under way comes back, and every byte is accounted for.
  *
  *   $ ./pingpong &
  *   $ ./pingpong_client 127.0.0.1:2010 --sessions 100 --seconds 5
@@ -29,15 +28,13 @@ static ssize_t receive(ferry_conn *conn, const void **data, struct pingpong_sess
     return len;
 }
 
-/* Until the time is up: more than 0, or -ETIMEDOUT; before that the server's end: 0, or why not. */
+/* Until the time is up: -ETIMEDOUT; before that the server's end: 0, or why not. */
 static ssize_t pass_back(ferry_conn *conn, struct pingpong_session *session)
 {
-    ferry_loop *loop = ferry_conn_loop(conn);
-    uint64_t ms = session->test->seconds * 1000, end = ferry_loop_now(loop) + ms * 1000000;
     const void *data;
-    ssize_t len = 1;
-    ferry_conn_set_deadline(conn, ms);
-    while (ferry_loop_now(loop) < end && (len = receive(conn, &data, session)) > 0) {
+    ssize_t len;
+    ferry_conn_set_deadline(conn, session->test->seconds * 1000);
+    while ((len = receive(conn, &data, session)) > 0) {
         send_bytes(conn, data, (size_t)len, session);
         ferry_consume(conn, (size_t)len);
     }
@@ -60,7 +57,7 @@ static void play(ferry_conn *conn, void *arg)
     struct pingpong_session *session = arg;
     send_bytes(conn, session->test->block, session->test->size, session);
     ssize_t result = pass_back(conn, session);
-    session->over = result > 0 || result == -ETIMEDOUT;
+    session->over = result == -ETIMEDOUT;
     if (session->over)
         result = finish(conn, session);
     session->ended = result == 0;

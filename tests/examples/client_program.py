@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A client program under test, its partners, and what is tested of every one: its command line, and servers that fail it.
+"""A client program under test, its partners, and what is tested of each: its command line, and that somebody listens.
 
 A partner is a server of a few lines of Python; for each connection it runs a function on a thread of its own.
 """
@@ -24,7 +24,7 @@ GONE = (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN)
 
 
 class Partner:
-    """A context: inside it answer(connection) is run for each connection; when it is left, all of them have returned."""
+    """A context: inside it answer(connection) runs for each connection; when it is left, all of them have returned."""
 
     def __init__(self, answer):
         self.answer = answer

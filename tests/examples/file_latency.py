@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Small messages beside big files on one loop: lines come back, "file" brings the file, and neither holds up the other."""
+"""Small messages beside big files on one loop: lines come back, "file" brings the file, none holds up the other."""
 
+import itertools
 import os
 import random
 import re
 import select
 import socket
 import tempfile
+import threading
 import unittest
 
 import client_program
@@ -185,9 +187,29 @@ class FileLatencyClient(ClientProgram, unittest.TestCase):
             self.measure(program.address, 50, 2, "--threads", "3")
 
     def test_file_that_ends(self):
-        """Downloads that are through are begun anew."""
         with Server("file_latency", make_file(self.folder, b"a few bytes")) as program:
             self.measure(program.address, 500, 4)
+
+    def test_downloads_are_begun_anew(self):
+        """This partner keeps the messages of the second phase waiting until each download was asked for some times."""
+        again = threading.Barrier(2)
+        asked = itertools.count(1)
+
+        def small_file(connection, _):
+            if next(asked) == 20:
+                again.wait(server.FAIL_SAFE_S)
+            connection.sendall(b"a few bytes")
+            client_program.close_at_once(connection)
+
+        def message(connection, line):
+            for _ in range(5):
+                connection.sendall(line)
+                line = connection.recv(1 << 16)
+            again.wait(server.FAIL_SAFE_S)
+            echo_on(connection, line)
+
+        with Partner(by_line(message, small_file)) as partner:
+            self.measure(partner.address, 5, 4)
 
     def test_unix_socket(self):
         path = make_file(self.folder, b"", 16 * MIB)

@@ -146,11 +146,7 @@ class IdleClient(ClientProgram, unittest.TestCase):
     def test_too_few_descriptors(self):
         prefix = ["prlimit", "--nofile=128:128"]
         with Server("idle") as program:
-            status, said, line = server.run(
-                self.name, program.address, "--connections", "1000", prefix=prefix
-            )
+            status, said, line = server.run(self.name, program.address, "--connections", "1000", prefix=prefix)
             self.assertEqual((status, said), (1, ""))
-            self.assertRegex(
-                line,
-                rf"^\S*{self.name}: 1000 connections need 1072 descriptors, and only \d+ are allowed \(ulimit -Hn\)\n$",
-            )
+            says = r"1000 connections need 1072 descriptors, and only \d+ are allowed \(ulimit -Hn\)"
+            self.assertRegex(line, rf"^\S*{self.name}: {says}\n$")

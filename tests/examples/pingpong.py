@@ -129,6 +129,18 @@ class PingpongClient(ClientProgram, unittest.TestCase):
         with Partner(trickle) as partner:
             self.play(partner.address, "--size", "200000")
 
+    def test_server_that_is_read_from_first(self):
+        """It takes nothing more until what it has sent is read; so the client must not wait for it with its block."""
+
+        def hold_back(connection):
+            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                connection.setsockopt(socket.SOL_SOCKET, option, 64 << 10)
+            while part := connection.recv(64 << 10):
+                connection.sendall(part)
+
+        with Partner(hold_back) as partner:
+            self.play(partner.address, "--size", str(16 * MIB))
+
     def test_server_that_keeps_something(self):
         def keep(connection):
             connection.recv(1)

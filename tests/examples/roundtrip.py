@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Frames of two times: the server fills one in, the client makes round trips and the difference of the clocks of them."""
+"""Frames of two times: one is filled in by the server; the client finds out how far away it is, and its clock."""
 
 import hashlib
+import os
 import re
 import socket
 import struct
@@ -136,7 +137,7 @@ class RoundtripClient(ClientProgram, unittest.TestCase):
                 self.assertLessEqual(abs(error), trip // 2 + 1)
 
     def test_unix_socket(self):
-        with Server("roundtrip", listen="unix:@ferry-test-roundtrip-client") as program:
+        with Server("roundtrip", listen=f"unix:@ferry-test-roundtrip-{os.getpid()}") as program:
             self.ask(program.address, 3)
 
     def test_clock_that_is_wrong(self):
