@@ -8,6 +8,7 @@
 #   make test      builds and runs the tests
 #   make check     the tests under the sanitizers (gcc and clang) and valgrind; one of them: make check-asan, ...
 #   make check-big downloads of many GiB
+#   make check-stress  the relay between clients and targets that do anything; SECONDS=3600 makes it an hour
 #   make bench     what coroutines, idle connections and messages cost, on a calm machine
 #   make lint      clang-format, clang-tidy, cppcheck, shellcheck;  make format applies the first
 #   make install   to PREFIX, below DESTDIR
@@ -15,9 +16,10 @@
 #   make clean
 
 PREFIX ?= /usr/local
+SECONDS ?= 60
 PRESETS_CHECKED := asan tsan clang-asan clang-tsan valgrind
 
-.PHONY: all deps demo test check check-big bench lint format install clean $(PRESETS_CHECKED:%=check-%)
+.PHONY: all deps demo test check check-big check-stress bench lint format install clean $(PRESETS_CHECKED:%=check-%)
 
 all:
 	@command -v cmake >/dev/null && command -v ninja >/dev/null || \
@@ -52,6 +54,12 @@ check-big:
 	cmake --preset test
 	cmake --build --preset test
 	ctest --preset big
+
+check-stress:
+	@cmake/deps.sh build test
+	cmake --preset test
+	cmake --build --preset test
+	FERRY_STRESS_SECONDS=$$(($(SECONDS) / 4)) ctest --preset stress
 
 bench:
 	@cmake/deps.sh build test bench
