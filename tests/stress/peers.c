@@ -43,7 +43,7 @@ static struct {
     uint64_t now, patience;
     struct session sessions[SESSIONS_MAX];
     struct end strangers[SESSIONS_MAX]; /* targets that have no session, or none yet; fd is -1 where there is none */
-    uint64_t begun, unmet, resets, bytes;
+    uint64_t begun, accepted, unmet, resets, bytes;
 } all;
 
 static void look_at_clock(void)
@@ -159,6 +159,7 @@ static void accept_all(void)
         if (stranger->fd >= 0)
             errx(1, "more targets than there can be clients");
         end_begin(stranger, TARGET, fd, all.now);
+        all.accepted++;
         watch(stranger, EPOLL_CTL_ADD);
     }
     if (errno != EAGAIN && errno != ECONNABORTED)
@@ -181,9 +182,9 @@ static bool look_at_stranger(struct end *stranger)
 {
     if (stranger->fd < 0)
         return false;
-    if (stranger->fd >= 0 && all.now > stranger->began + all.patience)
+    if (all.now > stranger->began + all.patience)
         errx(1, "stress: seed %ju: a target is stuck that has no client any more", (uintmax_t)all.seed);
-    return stranger->fd >= 0;
+    return true;
 }
 
 static bool look_at_session(size_t slot, bool more)
@@ -235,6 +236,8 @@ static void run(uint64_t ms)
         busy = look_at_all(time_left && all.begun - before <= (all.now - start) * A_SECOND / 1000) || time_left;
         handle_events();
     }
+    if (all.accepted > all.begun)
+        errx(1, "stress: seed %ju: more targets than there were clients", (uintmax_t)all.seed);
     (void)printf("%ju sessions, %ju MiB, %ju resets seen, %ju targets not reached by a client that had gone\n",
                  (uintmax_t)all.begun, (uintmax_t)(all.bytes >> 20), (uintmax_t)all.resets, (uintmax_t)all.unmet);
     (void)fflush(stdout);
