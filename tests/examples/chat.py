@@ -100,8 +100,8 @@ class Chat(Everywhere, Example):
             close_all(members)
 
     def test_joins_and_leaves(self):
-        """Others come and go, in each way there is, while two speak: those who stay miss nothing and hear nothing twice, and
-        those who come hear all from some message on."""
+        """Others come and go, in each way there is, while two speak: those who stay miss nothing and hear nothing
+        twice, and those who come hear all from some message on."""
         with self.start("--threads", "3", *PATIENT) as program:
             members = enter_all(program.address, 6)
             stop = threading.Event()

@@ -17,7 +17,7 @@ import unittest
 
 import server
 from chat_member import LONGEST, Member, frame
-from client_program import Partner, reset_at_once, wait_end
+from client_program import Partner, close_at_once, reset_at_once, wait_end
 from server import FAIL_SAFE_S, Server
 
 SLOW = int(os.environ.get("FERRY_TEST_SLOW", "1"))
@@ -25,7 +25,7 @@ PATIENT = ("--max-pending", str(1 << 30))
 
 
 def run(name, *arguments, said=b"", **options):
-    """Runs a client to its end with that on stdin; returns its status, and what it said on stdout and stderr, in bytes."""
+    """Runs a client to its end with that on stdin; returns its status, what it showed, in bytes, and said on stderr."""
     with tempfile.TemporaryFile() as stdin:
         stdin.write(said)
         stdin.seek(0)
@@ -250,7 +250,7 @@ class Load(Refusals, unittest.TestCase):
             self.check_runs(chat, 100, 20, "--threads", "2", "--size", "65536", size=65536)
 
     def test_seen_by_another(self):
-        """Each message is said once, in order, framed as an independent codec expects; and a stranger's does no harm."""
+        """Each message is said once, in order, framed as an independent codec expects; a stranger's does no harm."""
         with Server("chat", "--threads", "2") as chat, Member(chat.address).enter() as other:
             other.say(b"a stranger", b"")
             self.check_runs(chat, 20, 10)
@@ -286,10 +286,10 @@ class Load(Refusals, unittest.TestCase):
             self.check_fails(1, says, partner.address, "--connections", "1", *flags)
 
     def test_ends_of_a_server(self):
-        self.check_ended(lambda connection: None, "{address} closed a connection")
+        self.check_ended(close_at_once, "{address} closed a connection")
         self.check_ended(reset_at_once, "connection to {address}: reset by the peer")
         self.check_ended(
-            lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n"),
+            lambda connection: (connection.sendall(b"HTTP/1.1 400 Bad Request\r\n"), wait_end(connection)),
             "{address} is no chat: a message of more than 65536 bytes",
         )
 
