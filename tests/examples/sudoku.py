@@ -194,8 +194,9 @@ class Sudoku(Everywhere, Example):
             self.assert_answers(clients.ask(program.address, b"".join(requests) + requests[0][:-1]), answers)
 
     def test_client_that_never_reads(self):
-        """It is held back before it can fill our memory; and when it reads after all, nothing is missing. A full board is
-        its own solution."""
+        """It is held back before it can fill our memory; and when it reads after all, nothing is missing.
+
+        A full board is its own solution."""
         limit = 64 * MIB
         with self.start() as program, clients.connect(program.address, receive_buffer=32 << 10) as client:
             sent = send_until_blocked(client, limit)
@@ -339,8 +340,9 @@ class WithStats:
 
 
 def send_until_blocked(client, limit):
-    """Sends full boards until nothing is taken for a while, or so much was taken that it will not be; returns it all."""
-    text = b"".join(request(SOLUTION, f"{number:07}") for number in range(limit // len(request(SOLUTION, "1234567")) + 1))
+    """Sends full boards until nothing is taken for a while, or so much that it will not be blocked; returns it all."""
+    line = len(request(SOLUTION, "1234567"))
+    text = b"".join(request(SOLUTION, f"{number:07}") for number in range(limit // line + 1))
     size = 0
     client.setblocking(False)
     while size < limit and select.select([], [client], [], 1.0)[1]:
