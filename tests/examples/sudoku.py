@@ -301,6 +301,22 @@ class SudokuWorkers(Sudoku):
         self.assertTrue(0 < most <= 8, f"{most} in flight")
         self.assertTrue(all(int(found["queued"]) <= int(found["in flight"]) for found in seen))
 
+    def test_one_in_flight(self):
+        """A worker makes room all the time, also between the moment when it is missed and the pause for it."""
+        requests, answers = many_requests(5000 // SLOW)
+        with self.start("--in-flight", "1") as program, clients.connect(program.address) as client:
+            with Sending(client, b"".join(requests)):
+                self.assert_answers(clients.read_all(client), answers)
+
+    def test_nothing_counts_behind_a_bad_line(self):
+        """Also what comes while the answers to what was before it are still in work."""
+        count = 400 // SLOW
+        with self.start_with_stats("--in-flight", str(count)) as program, clients.connect(program.address) as client:
+            client.sendall(request(LONG_ONE) * count + b"bad\r\n")
+            server.wait_until(lambda: self.stats(program)["bad requests"] == "1", "the bad line is seen")
+            client.sendall(request(PUZZLE))
+            self.assertTrue(clients.read_all(client) == request("NoSolution") * count + BAD)
+
     def test_stops_behind_the_last_answer(self):
         """What the workers have when the signal comes is answered before the connection is closed."""
         count = 400 // SLOW
