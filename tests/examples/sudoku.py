@@ -30,6 +30,7 @@ PUZZLES = {  # with their only solution
 PUZZLE, SOLUTION = next(iter(PUZZLES.items()))
 # It takes a while to find that there is no solution.
 LONG_ONE = "000005080000601043000000000010500000000106000300000005530000061000000004000000000"
+LONG_TIME = max(400 // SLOW**2, 10)  # so many of them: a third of a second for a worker, anywhere
 
 BAD = b"Bad Request!\r\n"
 TOO_LONG = b"Id too long!\r\n"
@@ -280,7 +281,7 @@ class SudokuWorkers(Sudoku):
 
     def test_in_flight_is_bounded(self):
         """However much two clients ask, no more is seen at the workers at any time."""
-        count = 1000 // SLOW
+        count = LONG_TIME
         flood = request(LONG_ONE) * count
         with self.start_with_stats("--in-flight", "4") as program:
             both = [clients.connect(program.address) for _ in range(2)]
@@ -310,7 +311,7 @@ class SudokuWorkers(Sudoku):
 
     def test_nothing_counts_behind_a_bad_line(self):
         """Also what comes while the answers to what was before it are still in work."""
-        count = 400 // SLOW
+        count = LONG_TIME
         with self.start_with_stats("--in-flight", str(count)) as program, clients.connect(program.address) as client:
             client.sendall(request(LONG_ONE) * count + b"bad\r\n")
             server.wait_until(lambda: self.stats(program)["bad requests"] == "1", "the bad line is seen")
@@ -319,7 +320,7 @@ class SudokuWorkers(Sudoku):
 
     def test_stops_behind_the_last_answer(self):
         """What the workers have when the signal comes is answered before the connection is closed."""
-        count = 400 // SLOW
+        count = LONG_TIME
         with self.start_with_stats("--in-flight", str(count)) as program, clients.connect(program.address) as client:
             client.sendall(request(LONG_ONE) * count)
             server.wait_until(lambda: self.stats(program)["requests"] == str(count), "all are with the workers")
@@ -329,11 +330,12 @@ class SudokuWorkers(Sudoku):
 
     def test_gone_clients_are_not_worked_for(self):
         """Of what they have asked only the little is solved that was before they were seen to have gone."""
-        count = 2000 // SLOW
-        with self.start_with_stats("--in-flight", str(count)) as program:
+        count = 5 * LONG_TIME
+        flags = ("--workers", "1", "--in-flight", str(count), "--stats", "127.0.0.1:0")
+        with WithStats(server.Server(self.name, *flags)) as program:
             client = clients.connect(program.address)
             client.sendall(request(LONG_ONE) * count)
-            server.wait_until(lambda: self.stats(program)["requests"] == str(count), "all are with the workers")
+            server.wait_until(lambda: self.stats(program)["requests"] == str(count), "all are with the worker")
             clients.reset(client)
             program.wait_idle()
             server.wait_until(lambda: self.stats(program)["in flight"] == "0", "nothing is left in flight")
