@@ -12,7 +12,6 @@
 
 #include <pthread.h>
 #include <stdint.h>
-#include <string.h>
 
 enum { CELLS = SUDOKU_CELLS, DIGITS = 9, UNITS = 27, PEERS = 20, EVERY_DIGIT = (1 << DIGITS) - 1 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Boards for the solver: with one solution, with several, and with none. Puzzles that are widely known, an 81 digits each.
+ * Boards for the solver: with one solution, with several, and with none. They are widely known.
  */
 #ifndef SUDOKU_BOARDS_H
 #define SUDOKU_BOARDS_H
