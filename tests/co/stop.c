@@ -127,7 +127,7 @@ static void one_that_serves_has_its_grace(void)
     host_init(&host, NULL);
     host_run(&host, NULL, &(ferry_pool_options){.threads = 1, .grace_ms = 3600 * 1000});
     ferry_loop *loop = ferry_pool_loop(host.pool, 0);
-    ferry_co *serving = ferry_spawn_as(loop, wait_for_group, &helper, &(ferry_spawn_options){.serving = true});
+    ferry_co *staying = ferry_spawn_as(loop, wait_for_group, &helper, &(ferry_spawn_options){.serving = true});
     ferry_co *plain = ferry_spawn(loop, wait_for_group, &other);
     wait_parked_many(&host, NULL, "ferry_wait_group_wait", 2);
     ferry_pool_stop(host.pool);
@@ -135,7 +135,7 @@ static void one_that_serves_has_its_grace(void)
     assert_int_equal(other.result, -ECANCELED);
     assert_int_equal(helper.result, 1);
     ferry_wait_group_done(helper.group);
-    assert_int_equal(ferry_join(serving), 0);
+    assert_int_equal(ferry_join(staying), 0);
     assert_int_equal(helper.result, 0);
     host_stop(&host);
     ferry_wait_group_free(helper.group);
