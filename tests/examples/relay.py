@@ -27,6 +27,11 @@ ENDLESS = 256 * MIB
 FLAT = 16 * MIB
 
 
+def scaled(mebibytes):
+    """So many bytes, or a part of them in an instrumented build: whole MiB, two at least."""
+    return max(2, mebibytes // SLOW) * MIB
+
+
 def send_digest(end, size):
     """Sends so much, then FIN, no two MiB of it alike; returns its digest."""
     digest = hashlib.sha256()
@@ -191,11 +196,11 @@ class Relay(Everywhere, RelayCase):
     def test_one_way(self):
         with self.start() as program:
             for one, other in self.each_way(program.address):
-                self.check_much(one, other, 64 * MIB // SLOW)
+                self.check_much(one, other, scaled(64))
                 one.close()
 
     def test_both_ways_at_once(self):
-        size = 64 * MIB // SLOW
+        size = scaled(64)
         with self.start() as program, self.pair(program.address) as (client, end):
             back = Task(self.check_much, end, client, size)
             self.check_much(client, end, size)
@@ -215,7 +220,7 @@ class Relay(Everywhere, RelayCase):
                 end.shutdown(socket.SHUT_WR)
 
         with self.start("--threads", "2") as program:
-            many = [Task(session, program.address, number) for number in range(64 // SLOW)]
+            many = [Task(session, program.address, number) for number in range(max(2, 64 // SLOW))]
             echoes = []
             for _ in many:
                 end, _ = self.target.accept()
@@ -255,7 +260,7 @@ class Relay(Everywhere, RelayCase):
 
     def test_half_close_while_the_other_way_goes_on(self):
         """Whoever ends first still gets all of what the other sends, which has begun before and goes on for long."""
-        size = 16 * MIB // SLOW
+        size = scaled(16)
         with self.start() as program:
             for one, other in self.each_way(program.address):
                 sender = Task(send_digest, other, size)
@@ -384,7 +389,7 @@ class Relay(Everywhere, RelayCase):
         with self.start() as last, self.start(target=last.address) as first:
             self.session(first.address)
             for one, other in self.each_way(first.address):
-                self.check_much(one, other, 8 * MIB // SLOW)
+                self.check_much(one, other, scaled(8))
                 other.shutdown(socket.SHUT_WR)
             for one, other in self.each_way(first.address):
                 fill(one)
@@ -437,9 +442,18 @@ class Relay(Everywhere, RelayCase):
             self.check_refused(f"the TARGET must be an address, not '{target}'; see --help", target)
 
 
+    def test_stops_at_once(self):
+        """As the others; but a client that is there needs a target to be there, too, or that is complained of."""
+        with self.start() as program:
+            if "FERRY_TEST_SLOW" in os.environ:
+                self.session(program.address)
+                program.wait_idle()
+            program.terminate()
+            program.wait_end()
+
     def test_stop_lets_it_finish(self):
         """What is on its way when the signal comes gets there, both ways, and so do its ends."""
-        size = 16 * MIB // SLOW
+        size = scaled(16)
         with self.start() as program, self.pair(program.address) as (client, end):
             senders = [Task(send_digest, client, size), Task(send_digest, end, size)]
             clients.read_exactly(client, 8)
