@@ -28,9 +28,11 @@ uint64_t fy_close_acked(ferry_conn *c)
     return c->acked;
 }
 
+/* Also our FIN, unless nothing was ever sent: a peer that stands still with its window shut cannot get the FIN, and what
+ * the kernel does for a socket that was closed is limited (tcp(7), tcp_orphan_retries). */
 static bool all_acked(ferry_conn *c)
 {
-    return fy_close_acked(c) == c->out.written;
+    return c->out.written == 0 || fy_sys_unacked(c->source.fd) == 0;
 }
 
 static void restart_linger(ferry_conn *c)

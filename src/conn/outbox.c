@@ -111,10 +111,10 @@ static void send_fin(ferry_conn *c)
     fy_conn_mark(c, FY_DUE_FIN);
 }
 
-/* Everything is over and acknowledged, and to be closed: the FIN can be left to close(2). */
+/* The peer has finished, and nothing was ever sent: the FIN can be left to close(2). */
 static bool closes_at_once(const ferry_conn *c)
 {
-    return fy_loop_here(c->loop) && c->eof && c->out.close_asked && c->acked == c->out.written;
+    return fy_loop_here(c->loop) && c->eof && c->out.close_asked && c->out.written == 0;
 }
 
 /* What the loop has written for it in this turn. */

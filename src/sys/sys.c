@@ -36,8 +36,11 @@ ssize_t fy_sys_recv(int fd, void *buf, size_t cap)
 
 ssize_t fy_sys_send(int fd, const struct iovec *iov, int count, bool more)
 {
+    int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+    if (count == 1)
+        return RETRY(send(fd, iov->iov_base, iov->iov_len, flags)); /* which spares the kernel two copies */
     struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
-    return RETRY(sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0)));
+    return RETRY(sendmsg(fd, &message, flags));
 }
 
 /* sendfile(2) and splice(2) have no MSG_NOSIGNAL, so the thread that calls them must hold SIGPIPE back. The library's
