@@ -30,7 +30,7 @@ INSIDE = "FERRY_BENCH_NAMESPACE"
 START_TIMEOUT, LOAD_TIMEOUT = 20, 120
 
 NGINX = """
-daemon off; master_process off; pid nginx.pid; error_log stderr crit;
+user root; daemon off; master_process off; pid nginx.pid; error_log stderr crit;
 events {{ worker_connections 4096; }}
 http {{
     access_log off; sendfile on; tcp_nopush on; keepalive_timeout 0;
@@ -92,8 +92,11 @@ class Running:
     def peak(self):
         """The most memory it ever had, in bytes; counted anew after each look."""
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        found = re.search(r"VmHWM:\s+(\d+)", status)
+        if not found:
+            raise Failed(f"the server has ended, status {self.process.wait()}")
         pathlib.Path(f"/proc/{self.pid}/clear_refs").write_text("5", encoding="ascii")
-        return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024
+        return int(found[1]) * 1024
 
     def stop(self):
         self.process.kill()
@@ -178,19 +181,21 @@ class Bench:
                       [f"{name}={value}" for name, value in values.items()], self.cores[1])
         return metrics(load, got, running.peak())
 
-    def play(self, load, servers, running):
-        """All rounds of a load: by server, what each round gave, or why it gave nothing."""
-        rounds = min(load.rounds, 3) if self.quick else load.rounds
+    def play(self, load, servers, start, running):
+        """All rounds of a load: by server, what each round gave, or why it gave nothing more."""
         found = {server.name: {"rounds": []} for server in servers}
-        for number in range(rounds):
-            for server in servers[number % len(servers):] + servers[:number % len(servers)]:
-                if "failed" in found[server.name]:
+        for number in range(min(load.rounds, 3) if self.quick else load.rounds):
+            first = number % len(servers)
+            for server in servers[first:] + servers[:first]:
+                mine = found[server.name]
+                if "failed" in mine:
                     continue
                 try:
-                    got = self.turn(load, server, running.get(server.name))
-                    found[server.name]["rounds"].append({"round": number, **got})
+                    if load.kind != "timers" and server.name not in running:
+                        running[server.name] = start(server)
+                    mine["rounds"].append({"round": number, **self.turn(load, server, running.get(server.name))})
                 except Failed as why:
-                    found[server.name]["failed"] = str(why)
+                    mine["failed"] = str(why)
         return found
 
     def run(self, load, workdir):
@@ -198,9 +203,8 @@ class Bench:
         file = make_file(workdir, load.params["bytes"]) if load.kind == "download" else None
         running = {}
         try:
-            for server in servers if load.kind != "timers" else []:
-                running[server.name] = Running(server, self.cores[0], workdir, file)
-            return {"servers": self.play(load, servers, running), "missing": missing}
+            found = self.play(load, servers, lambda server: Running(server, self.cores[0], workdir, file), running)
+            return {"servers": found, "missing": missing}
         finally:
             for one in running.values():
                 one.stop()

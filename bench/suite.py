@@ -155,7 +155,7 @@ def floors(build, role):
     if role == "timers":
         return []
     if role == "file":
-        return [Server(SENDFILE, [f"{place}/file", "sendfile", "256", "FILE"], SENDFILE),
+        return [Server(SENDFILE, [f"{place}/file", "sendfile", "2048", "FILE"], SENDFILE),
                 Server(PREAD, [f"{place}/file", "pread", "64", "FILE"], PREAD)]
     return [Server(FLOOR, [f"{place}/{'echo' if role == 'pipelined' else role}"])]
 

@@ -48,5 +48,5 @@ static void say(int fd, uint32_t events)
 
 int main(void)
 {
-    floor_run(EPOLLIN | EPOLLRDHUP, enter, say);
+    floor_run(EPOLLIN | EPOLLRDHUP | EPOLLET, enter, say);
 }

@@ -24,5 +24,5 @@ static void echo(int fd, uint32_t events)
 
 int main(void)
 {
-    floor_run(EPOLLIN | EPOLLRDHUP, NULL, echo);
+    floor_run(EPOLLIN | EPOLLRDHUP | EPOLLET, NULL, echo);
 }

@@ -14,6 +14,8 @@
 
 enum { EVENTS = 256, BACKLOG = 4096 };
 
+static int epoll;
+
 int floor_listen(void)
 {
     struct sockaddr_in at = {.sin_family = AF_INET};
@@ -28,26 +30,35 @@ int floor_listen(void)
     return fd;
 }
 
-static int take(int listener, int epoll, uint32_t events)
+static void control(int operation, int fd, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.fd = fd};
+    if (epoll_ctl(epoll, operation, fd, &event) != 0)
+        bench_die("floor: epoll_ctl");
+}
+
+void floor_watch(int fd, uint32_t events)
+{
+    control(EPOLL_CTL_MOD, fd, events);
+}
+
+static int take(int listener, uint32_t events)
 {
     static const int one = 1;
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    struct epoll_event event = {.events = events | EPOLLET, .data.fd = fd};
     if (fd < 0)
         bench_die("floor: accept4");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0)
-        bench_die("floor: epoll_ctl");
+    control(EPOLL_CTL_ADD, fd, events);
     return fd;
 }
 
 void floor_run(uint32_t events, void (*opened)(int fd), void (*ready)(int fd, uint32_t events))
 {
     struct epoll_event batch[EVENTS];
-    int listener = floor_listen(), epoll = epoll_create1(EPOLL_CLOEXEC);
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
-    if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) != 0)
-        bench_die("floor: epoll");
+    int listener = floor_listen();
+    epoll = epoll_create1(EPOLL_CLOEXEC);
+    control(EPOLL_CTL_ADD, listener, EPOLLIN);
     for (;;) {
         int count = epoll_wait(epoll, batch, EVENTS, -1);
         for (int i = 0; i < count; i++) {
@@ -55,7 +66,7 @@ void floor_run(uint32_t events, void (*opened)(int fd), void (*ready)(int fd, ui
                 ready(batch[i].data.fd, batch[i].events);
                 continue;
             }
-            int fd = take(listener, epoll, events);
+            int fd = take(listener, events);
             if (opened)
                 opened(fd);
         }

@@ -14,6 +14,7 @@
 #include <event2/thread.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -176,6 +177,7 @@ int main(int argc, char **argv)
     } modes[] = {
         {"echo", echo}, {"pipelined", answer_each}, {"broadcast", say}, {"feed", start_feed}, {"accept", NULL},
     };
+    signal(SIGPIPE, SIG_IGN);
     if (argc == 2 && strcmp(argv[1], "feed") == 0) { /* only who needs locks pays for them */
         evthread_use_pthreads();
         options |= BEV_OPT_THREADSAFE;

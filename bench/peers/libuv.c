@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * peers: libuv: libuv echo|pipelined|broadcast|feed|accept, or libuv timers COUNT. As its guide and its users write them: a
- * request a write, its memory freed when the write is done; other threads queue under a lock and wake the loop.
+ * peers: libuv: libuv echo|pipelined|broadcast|feed|accept, or libuv timers COUNT. As its users write them: one read buffer
+ * for all, since the loop reads into it and calls back at once; a request a write, with its bytes, freed when it is done;
+ * other threads queue under a lock and wake the loop.
  */
 #include "bench.h"
 
 #include <arpa/inet.h>
 #include <err.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,64 +22,58 @@ enum { BACKLOG = 4096, MESSAGE = 64, BATCH = 1 << 20, ROOM_MAX = 20000, THREADS_
 
 typedef struct write_request {
     uv_write_t req;
-    char *data; /* freed with it; NULL = it belongs to another */
+    char data[];
 } write_request;
 
 static uv_loop_t loop;
 static uv_tcp_t *room[ROOM_MAX];
 static size_t people;
-static void (*on_data)(uv_tcp_t *conn, char *data, size_t len); /* owns the data */
+static char input[64 << 10];
+static void (*on_data)(uv_tcp_t *conn, const char *data, size_t len);
 
 static void written(uv_write_t *req, int status)
 {
     (void)status;
-    write_request *request = (write_request *)req;
-    free(request->data);
-    free(request);
+    free(req);
 }
 
-static void send_bytes(uv_tcp_t *conn, char *data, size_t len)
+static void send_bytes(uv_tcp_t *conn, const char *data, size_t len)
 {
-    write_request *request = malloc(sizeof *request);
-    uv_buf_t buf = uv_buf_init(data, (unsigned)len);
-    request->data = data;
+    write_request *request = malloc(sizeof *request + len);
+    uv_buf_t buf = uv_buf_init(request->data, (unsigned)len);
+    memcpy(request->data, data, len);
     if (uv_write(&request->req, (uv_stream_t *)conn, &buf, 1, written) != 0)
         written(&request->req, 0);
 }
 
-static void answer_each(uv_tcp_t *conn, char *data, size_t len)
+static void answer_each(uv_tcp_t *conn, const char *data, size_t len)
 {
-    for (size_t at = 0; at + MESSAGE <= len; at += MESSAGE) {
-        char *copy = malloc(MESSAGE);
-        memcpy(copy, data + at, MESSAGE);
-        send_bytes(conn, copy, MESSAGE);
-    }
-    free(data);
+    for (size_t at = 0; at + MESSAGE <= len; at += MESSAGE)
+        send_bytes(conn, data + at, MESSAGE);
 }
 
 /* One copy for all, freed with the last write. */
 typedef struct shared {
     size_t users;
-    char *data;
+    char data[];
 } shared;
 
 static void shared_written(uv_write_t *req, int status)
 {
     (void)status;
     shared *message = req->data;
-    if (--message->users == 0) {
-        free(message->data);
+    if (--message->users == 0)
         free(message);
-    }
     free(req);
 }
 
-static void say(uv_tcp_t *conn, char *data, size_t len)
+static void say(uv_tcp_t *conn, const char *data, size_t len)
 {
     (void)conn;
-    shared *message = malloc(sizeof *message);
-    uv_buf_t buf = uv_buf_init(data, (unsigned)len);
-    *message = (shared){people, data};
+    shared *message = malloc(sizeof *message + len);
+    uv_buf_t buf = uv_buf_init(message->data, (unsigned)len);
+    message->users = people;
+    memcpy(message->data, data, len);
     for (size_t i = 0; i < people; i++) {
         uv_write_t *req = malloc(sizeof *req);
         req->data = message;
@@ -146,7 +142,7 @@ static void feed_written(uv_write_t *req, int status)
         feed_on(NULL);
 }
 
-static void start_feed(uv_tcp_t *conn, char *data, size_t len)
+static void start_feed(uv_tcp_t *conn, const char *data, size_t len)
 {
     (void)len;
     fed = conn;
@@ -154,7 +150,6 @@ static void start_feed(uv_tcp_t *conn, char *data, size_t len)
     thread_count = *data;
     for (int i = 0; i < thread_count && i < THREADS_MAX; i++)
         pthread_create(&threads[i], NULL, produce, NULL);
-    free(data);
 }
 
 static void stop_feed(void)
@@ -183,8 +178,8 @@ static void closed(uv_handle_t *conn)
 
 static void allocate(uv_handle_t *conn, size_t suggested, uv_buf_t *buf)
 {
-    (void)conn;
-    *buf = uv_buf_init(malloc(suggested), (unsigned)suggested);
+    (void)conn, (void)suggested;
+    *buf = uv_buf_init(input, sizeof input);
 }
 
 static void read_done(uv_stream_t *conn, ssize_t got, const uv_buf_t *buf)
@@ -193,7 +188,6 @@ static void read_done(uv_stream_t *conn, ssize_t got, const uv_buf_t *buf)
         on_data((uv_tcp_t *)conn, buf->base, (size_t)got);
         return;
     }
-    free(buf->base);
     if (got == 0)
         return;
     if ((uv_tcp_t *)conn == fed)
@@ -261,10 +255,11 @@ int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
-        void (*on_data)(uv_tcp_t *conn, char *data, size_t len);
+        void (*on_data)(uv_tcp_t *conn, const char *data, size_t len);
     } modes[] = {
         {"echo", send_bytes}, {"pipelined", answer_each}, {"broadcast", say}, {"feed", start_feed}, {"accept", NULL},
     };
+    signal(SIGPIPE, SIG_IGN);
     uv_loop_init(&loop);
     if (argc == 3 && strcmp(argv[1], "timers") == 0)
         return measure_timers(bench_number("COUNT", argv[2]));

@@ -55,10 +55,13 @@ func say(data []byte) {
 	}
 }
 
-func broadcast(conn net.Conn) {
+func enter(conn net.Conn) {
 	room.Lock()
 	room.people[conn] = true
 	room.Unlock()
+}
+
+func broadcast(conn net.Conn) {
 	buf := make([]byte, 16<<10)
 	n, err := conn.Read(buf)
 	for err == nil {
@@ -111,7 +114,7 @@ func feed(conn net.Conn) {
 	close(stop)
 }
 
-func leave(conn net.Conn) {
+func nothing(conn net.Conn) {
 }
 
 func sendFile(path string) func(net.Conn) {
@@ -125,7 +128,8 @@ func sendFile(path string) func(net.Conn) {
 	}
 }
 
-func serve(handle func(net.Conn)) {
+// Each connection is entered in the order of the accepts, and handled in a goroutine of its own.
+func serve(enter, handle func(net.Conn)) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "go:", err)
@@ -137,6 +141,7 @@ func serve(handle func(net.Conn)) {
 		if err != nil {
 			continue
 		}
+		enter(conn)
 		go func() {
 			handle(conn)
 			conn.Close()
@@ -159,11 +164,15 @@ func measureTimers(count int) {
 }
 
 func main() {
-	modes := map[string]func(net.Conn){
-		"echo": echo, "pipelined": answerEach, "broadcast": broadcast, "feed": feed, "accept": leave,
+	modes := map[string]struct{ enter, handle func(net.Conn) }{
+		"echo":      {nothing, echo},
+		"pipelined": {nothing, answerEach},
+		"broadcast": {enter, broadcast},
+		"feed":      {nothing, feed},
+		"accept":    {nothing, nothing},
 	}
 	if len(os.Args) == 3 && os.Args[1] == "file" {
-		serve(sendFile(os.Args[2]))
+		serve(nothing, sendFile(os.Args[2]))
 	}
 	if len(os.Args) == 3 && os.Args[1] == "timers" {
 		if count, err := strconv.Atoi(os.Args[2]); err == nil && count > 0 {
@@ -171,8 +180,10 @@ func main() {
 			return
 		}
 	}
-	if len(os.Args) == 2 && modes[os.Args[1]] != nil {
-		serve(modes[os.Args[1]])
+	if len(os.Args) == 2 {
+		if mode, ok := modes[os.Args[1]]; ok {
+			serve(mode.enter, mode.handle)
+		}
 	}
 	fmt.Fprintln(os.Stderr, "usage: go echo|pipelined|broadcast|feed|accept|file FILE|timers COUNT")
 	os.Exit(2)
