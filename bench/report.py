@@ -18,20 +18,11 @@ def values(server, metric):
     return {one["round"]: one[metric] for one in server["rounds"]}
 
 
-def floor_of(load, name):
-    """The server that the ratio of another is taken to."""
-    if load["group"] != "files":
-        return suite.FLOOR
-    kernel = "zerocopy" in name or name in (suite.SENDFILE, "nginx", "Go")
-    return suite.SENDFILE if kernel else suite.PREAD
-
-
 def ratios(load, name, metric):
     """By round, to the floor in the same round."""
-    floor = load["servers"].get(floor_of(load, name))
-    if not floor:
-        return []
-    mine, least = values(load["servers"][name], metric), values(floor, metric)
+    server = load["servers"][name]
+    floor = load["servers"].get(server["floor"], {"rounds": []})
+    mine, least = values(server, metric), values(floor, metric)
     return [mine[number] / least[number] for number in sorted(mine) if number in least]
 
 
@@ -43,7 +34,7 @@ def cell(group, load, name):
         return "failed"
     text = f"{statistics.median(values(server, group.value).values()):,.{DIGITS[group.unit]}f}"
     found = ratios(load, name, group.ratio) if group.ratio else []
-    if not found or floor_of(load, name) == name:
+    if not found or server["floor"] == name:
         return text
     return f"{text} · **{statistics.median(found):.2f}** ({min(found):.2f}–{max(found):.2f})"
 
@@ -90,20 +81,19 @@ def judge(group, load, name, limit):
     got = statistics.median(found)
     holds = got >= limit if group.name == "feed" else got <= limit
     sign = "≥" if group.name == "feed" else "≤"
-    return row([group.heading, load["column"], name, f"{sign} {limit:g}", f"{got:,.2f}", "holds" if holds else "**missed**"])
+    verdict = "holds" if holds else "**missed**"
+    return row([group.heading, load["column"], name, f"{sign} {limit:g}", f"{got:,.2f}", verdict])
 
 
 def goals(run):
     groups = {group.name: group for group in suite.GROUPS}
     lines = [row(["", "", "", "goal", "measured", ""]), row(["---", "---", "---", "---:", "---:", "---"])]
-    for name, limit, only in suite.GOALS:
+    for name, limit, column, who in suite.GOALS:
         for load in run["loads"]:
-            if load["group"] != name:
+            if load["group"] != name or column not in ("", load["column"]):
                 continue
-            for server in load["servers"]:
-                if server.startswith("ferry") and (only is None or only in server):
-                    line = judge(groups[name], load, server, limit)
-                    lines += [line] if line else []
+            judged = [server for server in load["servers"] if server.startswith("ferry") and who in server]
+            lines += filter(None, (judge(groups[name], load, server, limit) for server in judged))
     return lines
 
 
@@ -115,9 +105,9 @@ def heading(run):
         "Made by `make bench-quick`." if run["quick"] else "Made by `make bench`.",
         f"{m['date']}; {m['processor']}, {m['cores']} cores; {m['kernel']}; load average before the end {m['load']}.",
         f"Congestion control on both ends of every connection: {m['congestion']}. {m['compiler']}. {peers}.", "",
-        "The server runs on one core, the load on another. The servers take turns, round by round. A cell has the median of "
-        "the rounds, then in bold the median of the ratios to the floor in the same round, and the least and the greatest of "
-        "these ratios. CPU is that of the server's process, by its CPU clock.", "",
+        "The server runs on one core, the load on another. The servers take turns, round by round. A cell has the median "
+        "of the rounds, then in bold the median of the ratios to the floor in the same round, and the least and the "
+        "greatest of these ratios. CPU is that of the server's process, by its CPU clock.", "",
     ]
 
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """The benchmarks: run.py [--quick] [--only GROUP] [--out DIRECTORY] BUILD
 
-For each load the servers take turns, round by round, under the same load generator: the server on the first core, the load
-on the second. A server's ratio is taken to the floor's in the same round, because a machine's speed drifts between rounds.
-All of it runs in a network namespace of its own, whose loopback route says `congctl cubic`: then both ends of every
+For each load the servers take turns, round by round, under the same load generator: the server on the first core, the
+load on the second. A server's ratio is taken to the floor's in the same round, because a machine's speed drifts between
+rounds. All of it runs in a network namespace of its own, whose loopback route says `congctl cubic`: then both ends of every
 connection use cubic, whoever wrote them, and nothing of the machine is changed. Nothing else should run meanwhile.
 """
 
@@ -58,7 +58,8 @@ def set_up_network():
     if INSIDE not in os.environ:
         return
     route = "dev lo table local proto kernel scope host src 127.0.0.1 congctl cubic"
-    for command in ("link set lo up", f"route replace local 127.0.0.1 {route}", f"route replace local 127.0.0.0/8 {route}"):
+    routes = [f"route replace local {to} {route}" for to in ("127.0.0.1", "127.0.0.0/8")]
+    for command in ["link set lo up"] + routes:
         subprocess.run(["ip"] + command.split(), capture_output=True, check=False)
     with contextlib.suppress(OSError):
         pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("1024 65535", encoding="ascii")
@@ -160,7 +161,8 @@ def metrics(load, got, peak):
     if load.kind == "download":
         found.update(cpu=found["cpu"] / 1e3, throughput=got["units"] / got["seconds"])
     if load.kind == "latency":
-        found.update({name: got[name] for name in ("p50", "p99", "p999", "max")}, bulk=got["bulk"] / got["seconds"] / 1e6)
+        found.update({name: got[name] for name in ("p50", "p99", "p999", "max")})
+        found["bulk"] = got["bulk"] / got["seconds"] / 1e6
     return found
 
 
@@ -183,7 +185,7 @@ class Bench:
 
     def play(self, load, servers, start, running):
         """All rounds of a load: by server, what each round gave, or why it gave nothing more."""
-        found = {server.name: {"rounds": []} for server in servers}
+        found = {server.name: {"floor": server.floor, "rounds": []} for server in servers}
         for number in range(min(load.rounds, 3) if self.quick else load.rounds):
             first = number % len(servers)
             for server in servers[first:] + servers[:first]:
@@ -215,11 +217,12 @@ class Bench:
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer loads, fewer rounds, shorter")
-    parser.add_argument("--only", metavar="GROUP", help="one group of loads: " + ", ".join(g.name for g in suite.GROUPS))
+    names = [group.name for group in suite.GROUPS]
+    parser.add_argument("--only", metavar="GROUP", help="one group of loads: " + ", ".join(names))
     parser.add_argument("--out", metavar="DIRECTORY", type=pathlib.Path, help="also write tables, JSON and plots there")
     parser.add_argument("build", metavar="BUILD", type=pathlib.Path)
     options = parser.parse_args()
-    if options.only and options.only not in [group.name for group in suite.GROUPS]:
+    if options.only and options.only not in names:
         parser.error(f"no such group: {options.only}")
     if not (options.build / "bench/load/load").is_file():
         parser.error(f"{options.build} has no load generator: build it first")
@@ -242,7 +245,8 @@ def main():
     place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="ferry-bench-", dir=place) as workdir:
         for number, load in enumerate(loads, 1):
-            print(f"[{number}/{len(loads)}] {load.title} ({time.monotonic() - began:.0f} s)", file=sys.stderr, flush=True)
+            took = time.monotonic() - began
+            print(f"[{number}/{len(loads)}] {load.title} ({took:.0f} s)", file=sys.stderr, flush=True)
             results.append({"group": load.group, "column": load.column, "x": load.x,
                             **bench.run(load, pathlib.Path(workdir))})
     run = {"machine": machine.describe(), "quick": options.quick, "seconds": time.monotonic() - began, "loads": results}

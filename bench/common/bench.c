@@ -6,6 +6,7 @@
 
 #include <err.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -44,6 +45,17 @@ long bench_number(const char *what, const char *text)
     if (*text == '\0' || *end != '\0' || value < 1)
         errx(2, "%s takes a number above zero, not '%s'", what, text);
     return value;
+}
+
+long bench_timer_delay(long i)
+{
+    return 60000 + i * 7919 % 600000;
+}
+
+void bench_timer_print(long count, double began, double armed, double cancelled)
+{
+    printf("{\"arm\": %.2f, \"cancel\": %.2f}\n", (armed - began) * 1e9 / (double)count,
+           (cancelled - armed) * 1e9 / (double)count);
 }
 
 void bench_die(const char *what)

@@ -17,12 +17,6 @@ static void fire(void *arg)
     errx(1, "a timer fired that was to be cancelled");
 }
 
-/* From one to eleven minutes, spread as connections' timeouts are. */
-static uint64_t delay(long i)
-{
-    return 60000 + (uint64_t)i * 7919 % 600000;
-}
-
 static void measure(void *pool)
 {
     ferry_loop *loop = ferry_loop_current();
@@ -31,13 +25,11 @@ static void measure(void *pool)
         err(1, "timers");
     double start = bench_now();
     for (long i = 0; i < count; i++)
-        timers[i] = ferry_after(loop, delay(i), fire, NULL);
+        timers[i] = ferry_after(loop, (uint64_t)bench_timer_delay(i), fire, NULL);
     double armed = bench_now();
     for (long i = 0; i < count; i++)
         ferry_timer_cancel(timers[i]);
-    double cancelled = bench_now();
-    printf("{\"arm\": %.2f, \"cancel\": %.2f}\n", (armed - start) * 1e9 / (double)count,
-           (cancelled - armed) * 1e9 / (double)count);
+    bench_timer_print(count, start, armed, bench_now());
     free(timers);
     ferry_pool_stop(pool);
 }

@@ -8,6 +8,7 @@
 
 #include "bench.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -16,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MESSAGE = 64, BATCH = 1 << 20, THREADS_MAX = 64 };
+enum { MESSAGE = 64, BATCH = 1 << 20 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t filled = PTHREAD_COND_INITIALIZER, emptied = PTHREAD_COND_INITIALIZER;
@@ -76,9 +77,9 @@ static void stop_all(pthread_t *threads, int count)
 
 static void feed(int fd)
 {
-    pthread_t threads[THREADS_MAX];
-    char count = 0;
-    if (recv(fd, &count, 1, 0) != 1 || count < 1 || count > THREADS_MAX)
+    pthread_t threads[UCHAR_MAX];
+    unsigned char count = 0;
+    if (recv(fd, &count, 1, 0) != 1)
         return;
     for (int i = 0; i < count; i++) {
         if (pthread_create(&threads[i], NULL, produce, NULL) != 0)

@@ -28,7 +28,8 @@ static const struct kind {
 
 static _Noreturn void usage(void)
 {
-    fprintf(stderr, "usage: load LOAD PORT PID [NAME=VALUE]...; values: conns size depth threads bytes seconds request\n");
+    fprintf(stderr,
+            "usage: load LOAD PORT PID [NAME=VALUE]...; values: conns size depth threads bytes seconds request\n");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         fprintf(stderr, "  %-10s %s\n", kinds[i].name, kinds[i].help);
     exit(2);
@@ -58,8 +59,7 @@ static void set(load *l, char *option)
         const char *name;
         long *value;
     } numbers[] = {
-        {"conns", &l->conns},     {"size", &l->size},   {"depth", &l->depth},
-        {"threads", &l->threads}, {"bytes", &l->bytes},
+        {"conns", &l->conns}, {"size", &l->size}, {"depth", &l->depth}, {"threads", &l->threads}, {"bytes", &l->bytes},
     };
     char *value = strchr(option, '=');
     if (!value)

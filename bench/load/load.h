@@ -21,10 +21,10 @@ typedef struct load {
 
     /* From the command line, as name=value. */
     long conns;
-    long size;    /* bytes of a message */
-    long depth;   /* messages sent at once, before the answers are waited for */
-    long threads; /* of the server, that feed one connection */
-    long bytes;   /* of the file to be downloaded */
+    long size;           /* bytes of a message */
+    long depth;          /* messages sent at once, before the answers are waited for */
+    long threads;        /* of the server, that feed one connection */
+    long bytes;          /* of the file to be downloaded */
     const char *request; /* sent by who wants a file; "" = none */
     double seconds;
 

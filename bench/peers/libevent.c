@@ -12,6 +12,7 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <event2/thread.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,7 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, MESSAGE = 64, PENDING_MAX = 1 << 20, ROOM_MAX = 20000, THREADS_MAX = 64 };
+enum { BACKLOG = 4096, MESSAGE = 64, PENDING_MAX = 1 << 20, ROOM_MAX = 20000 };
 
 static struct event_base *base;
 static struct bufferevent *room[ROOM_MAX];
@@ -59,7 +60,7 @@ static void say(struct bufferevent *conn, void *arg)
 
 static struct bufferevent *fed;
 static atomic_bool over;
-static pthread_t threads[THREADS_MAX];
+static pthread_t threads[UCHAR_MAX];
 static int thread_count;
 
 static void *produce(void *arg)
@@ -79,12 +80,12 @@ static void *produce(void *arg)
 static void start_feed(struct bufferevent *conn, void *arg)
 {
     (void)arg;
-    char count = 0;
+    unsigned char count = 0;
     bufferevent_read(conn, &count, 1);
     fed = conn;
     over = false;
     thread_count = count;
-    for (int i = 0; i < thread_count && i < THREADS_MAX; i++)
+    for (int i = 0; i < thread_count; i++)
         pthread_create(&threads[i], NULL, produce, NULL);
 }
 
@@ -156,16 +157,16 @@ static int measure_timers(long count)
         err(1, "libevent: timers");
     double start = bench_now();
     for (long i = 0; i < count; i++) {
-        struct timeval delay = {60 + i * 7919 % 600000 / 1000, i * 7919 % 1000 * 1000};
+        long ms = bench_timer_delay(i);
+        struct timeval delay = {ms / 1000, ms % 1000 * 1000};
         timers[i] = evtimer_new(base, fire, NULL);
         evtimer_add(timers[i], &delay);
     }
     double armed = bench_now();
     for (long i = 0; i < count; i++)
         event_free(timers[i]);
-    double cancelled = bench_now();
-    printf("{\"arm\": %.2f, \"cancel\": %.2f}\n", (armed - start) * 1e9 / (double)count,
-           (cancelled - armed) * 1e9 / (double)count);
+    bench_timer_print(count, start, armed, bench_now());
+    free(timers);
     return 0;
 }
 

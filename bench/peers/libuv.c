@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <err.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -18,7 +19,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { BACKLOG = 4096, MESSAGE = 64, BATCH = 1 << 20, ROOM_MAX = 20000, THREADS_MAX = 64 };
+enum { BACKLOG = 4096, MESSAGE = 64, BATCH = 1 << 20, ROOM_MAX = 20000 };
 
 typedef struct write_request {
     uv_write_t req;
@@ -93,7 +94,7 @@ static char *batch = batch_memory[0], *other = batch_memory[1];
 static size_t used;
 static bool busy;
 static atomic_bool over;
-static pthread_t threads[THREADS_MAX];
+static pthread_t threads[UCHAR_MAX];
 static int thread_count;
 
 static void *produce(void *arg)
@@ -147,8 +148,8 @@ static void start_feed(uv_tcp_t *conn, const char *data, size_t len)
     (void)len;
     fed = conn;
     over = false;
-    thread_count = *data;
-    for (int i = 0; i < thread_count && i < THREADS_MAX; i++)
+    thread_count = (unsigned char)*data;
+    for (int i = 0; i < thread_count; i++)
         pthread_create(&threads[i], NULL, produce, NULL);
 }
 
@@ -240,14 +241,13 @@ static int measure_timers(long count)
     double start = bench_now();
     for (long i = 0; i < count; i++) {
         uv_timer_init(&loop, &timers[i]);
-        uv_timer_start(&timers[i], fire, 60000 + (uint64_t)i * 7919 % 600000, 0);
+        uv_timer_start(&timers[i], fire, (uint64_t)bench_timer_delay(i), 0);
     }
     double armed = bench_now();
     for (long i = 0; i < count; i++)
         uv_timer_stop(&timers[i]);
-    double cancelled = bench_now();
-    printf("{\"arm\": %.2f, \"cancel\": %.2f}\n", (armed - start) * 1e9 / (double)count,
-           (cancelled - armed) * 1e9 / (double)count);
+    bench_timer_print(count, start, armed, bench_now());
+    free(timers);
     return 0;
 }
 
