@@ -4,8 +4,8 @@
 
 For each load the servers take turns, round by round, under the same load generator: the server on the first core, the
 load on the second. A server's ratio is taken to the floor's in the same round, because a machine's speed drifts between
-rounds. All of it runs in a network namespace of its own, whose loopback route says `congctl cubic`: then both ends of every
-connection use cubic, whoever wrote them, and nothing of the machine is changed. Nothing else should run meanwhile.
+rounds. All of it runs in a network namespace of its own, whose loopback route says `congctl cubic`: then both ends of
+every connection use cubic, whoever wrote them, and nothing of the machine is changed. Nothing else should run meanwhile.
 """
 
 import argparse
@@ -129,13 +129,15 @@ def write_nginx(workdir, port, file):
 
 
 def make_file(workdir, size):
-    """Of random bytes, in memory if there is a place for that."""
+    """Of random bytes, all of it in the page cache and on the disk."""
     path = workdir / f"file-{size}"
     if not path.exists():
         piece = os.urandom(1 << 20)
         with open(path, "wb") as out:
             for _ in range(size >> 20):
                 out.write(piece)
+            out.flush()
+            os.fsync(out.fileno())
     return path
 
 
@@ -242,8 +244,7 @@ def main():
              if (load.quick or not options.quick) and options.only in (None, load.group)]
     results = []
     began = time.monotonic()
-    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="ferry-bench-", dir=place) as workdir:
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=bench.build) as workdir:
         for number, load in enumerate(loads, 1):
             took = time.monotonic() - began
             print(f"[{number}/{len(loads)}] {load.title} ({took:.0f} s)", file=sys.stderr, flush=True)

@@ -64,7 +64,7 @@ GROUPS = [
     Group("pipelined", "Pipelined messages", "cpu", "us", "cpu", xlabel="messages sent at once",
           ylabel="server CPU a message, microseconds",
           note="64 connections send so many messages of 64 bytes at once; the server answers each by its own send. "
-                "The floor echoes whole buffers. Go's server buffers output and flushes when no whole message is left."),
+                "The floor echoes whole buffers. Go's server buffers output, and flushes when no message is left."),
     Group("feed", "One connection fed by threads", "rate", "M/s", "rate", ("cpu", "peak"), xlabel="threads",
           ylabel="messages received a second, millions",
           note="Messages of 64 bytes a second, as the receiver sees them; about 1 MiB is queued at most. Ratio: of "
@@ -75,11 +75,11 @@ GROUPS = [
                 "of send(2)."),
     Group("files", "Files", "cpu", "ms/GiB", "cpu", ("throughput",), xlabel="connections",
           ylabel="server CPU a GiB, milliseconds",
-          note="So many downloads at once, 1 GiB in all, from memory. Server CPU a GiB, and its ratio: of the modes that "
-                "let the kernel move the bytes to bare sendfile(2), of the others to bare pread(2) and send(2)."),
+          note="So many downloads at once, 1 GiB in all, from memory. Server CPU a GiB, and its ratio: of the modes "
+                "that let the kernel move the bytes to bare sendfile(2), of the others to bare pread(2) and send(2)."),
     Group("accept", "Short connections", "cpu", "us", "cpu",
-          note="32 connections at a time. Accept and close: the server closes at once; the floor is a loop of accept4(2) "
-                "and close(2). One echo: connect, 64 bytes there and back, close."),
+          note="32 connections at a time. Accept and close: the server closes at once; the floor is a loop of "
+                "accept4(2) and close(2). One echo: connect, 64 bytes there and back, close."),
     Group("latency", "Small messages beside bulk", "p99", "us", "", ("p50", "p99", "p999", "max", "bulk"),
           note="One connection of 64-byte echoes beside 4 that have bulk echoed on the same loop, 128 KiB each under "
                 "way. Time of a small message, there and back."),

@@ -47,7 +47,7 @@ class session : public std::enable_shared_from_this<session>
     void read()
     {
         auto self = shared_from_this();
-        socket_.async_read_some(asio::buffer(data_), [this, self](std::error_code error, std::size_t len) {
+        socket_.async_read_some(asio::buffer(data_.get(), PIECE), [this, self](std::error_code error, std::size_t len) {
             if (error)
                 stop();
             else
@@ -59,7 +59,7 @@ class session : public std::enable_shared_from_this<session>
     void echo(std::size_t len)
     {
         auto self = shared_from_this();
-        asio::async_write(socket_, asio::buffer(data_, len), [this, self](std::error_code error, std::size_t) {
+        asio::async_write(socket_, asio::buffer(data_.get(), len), [this, self](std::error_code error, std::size_t) {
             if (error)
                 stop();
             else
@@ -84,7 +84,7 @@ class session : public std::enable_shared_from_this<session>
 
     char *data()
     {
-        return data_;
+        return data_.get();
     }
 
   private:
@@ -125,7 +125,7 @@ class session : public std::enable_shared_from_this<session>
 
     tcp::socket socket_;
     handler on_data_;
-    char data_[PIECE];
+    std::unique_ptr<char[]> data_{new char[PIECE]};
     std::deque<std::shared_ptr<std::string>> queue_;
     std::atomic<bool> over_{true};
     std::atomic<long> pending_{0};
