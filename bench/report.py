@@ -106,8 +106,8 @@ def heading(run):
         f"{m['date']}; {m['processor']}, {m['cores']} cores; {m['kernel']}; load average before the end {m['load']}.",
         f"Congestion control on both ends of every connection: {m['congestion']}. {m['compiler']}. {peers}.", "",
         "The server runs on one core, the load on another. The servers take turns, round by round. A cell has the "
-        "median of the rounds, then in bold the median of the ratios to the floor in the same round, and the least and the "
-        "greatest of these ratios. CPU is that of the server's process, by its CPU clock.", "",
+        "median of the rounds, then in bold the median of the ratios to the floor in the same round, and the least and "
+        "the greatest of these ratios. CPU is that of the server's process, by its CPU clock.", "",
     ]
 
 

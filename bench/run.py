@@ -5,7 +5,8 @@
 For each load the servers take turns, round by round, under the same load generator: the server on the first core, the
 load on the second. A server's ratio is taken to the floor's in the same round, because a machine's speed drifts between
 rounds. All of it runs in a network namespace of its own, whose loopback route says `congctl cubic`: then both ends of
-every connection use cubic, whoever wrote them, and nothing of the machine is changed. Nothing else should run meanwhile.
+every connection use cubic, whoever wrote them, and nothing of the machine is changed. Nothing else should run at the
+same time.
 """
 
 import argparse
