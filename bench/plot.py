@@ -35,7 +35,7 @@ def draw(group, loads, out):
         for load in loads:
             rounds = load["servers"].get(name, {"rounds": []})["rounds"]
             if rounds:
-                points.append(f"{load['x']} {statistics.median(one[group.value] for one in rounds)}")
+                points.append(f"{load['x']} {statistics.median(one[group.plot] for one in rounds)}")
         dash = 1 + number // len(COLOURS)
         lines.append(f"'-' with linespoints lw 2 pt 7 ps 0.5 dt {dash} lc '{COLOURS[number % len(COLOURS)]}' "
                      f"title '{name}'")

@@ -10,7 +10,7 @@ import plot
 import suite
 
 DIGITS = {"us": 2, "ms/GiB": 0, "M/s": 2, "bytes": 0, "ns": 1}
-MORE = {"cpu": "CPU, us", "peak": "peak MB", "throughput": "GiB/s", "p50": "p50, us", "p99": "p99, us",
+MORE = {"cpu_ns": "CPU, ns", "peak": "peak MB", "throughput": "GiB/s", "p50": "p50, us", "p99": "p99, us",
         "p999": "p99.9, us", "max": "max, us", "bulk": "bulk, MB/s", "arm": "arm, ns", "cancel": "cancel, ns"}
 
 
@@ -103,7 +103,7 @@ def heading(run):
     return [
         "# Benchmarks", "",
         "Made by `make bench-quick`." if run["quick"] else "Made by `make bench`.",
-        f"{m['date']}; {m['processor']}, {m['cores']} cores; {m['kernel']}; load average before the end {m['load']}.",
+        f"{m['date']}; {m['processor']}, {m['cores']} cores; {m['kernel']}; load average at the start {m['load']}.",
         f"Congestion control on both ends of every connection: {m['congestion']}. {m['compiler']}. {peers}.", "",
         "The server runs on one core, the load on another. The servers take turns, round by round. A cell has the "
         "median of the rounds, then in bold the median of the ratios to the floor in the same round, and the least and "
@@ -120,9 +120,11 @@ def markdown(run):
         lines += [f"## {group.heading}", "", group.note, ""] + table(group, loads)
         if group.more:
             lines += more_table(group, loads)
-        if group.xlabel and len(loads) > 1:
+        if group.plot and len(loads) > 1:
             lines += ["", f"![{group.heading}]({plot.file_name(group)})"]
         lines.append("")
+    if run["coroutines"]:
+        lines += ["## Coroutines by themselves", "", "```", run["coroutines"].rstrip(), "```", ""]
     lines += ["## What ferry is held to", ""] + goals(run) + [""]
     for failure in failures(run):
         lines += [f"Failed: {failure}", ""]
@@ -143,5 +145,5 @@ def write(run, out):
         return
     for group in suite.GROUPS:
         loads = [load for load in run["loads"] if load["group"] == group.name and load["x"]]
-        if group.xlabel and len(loads) > 1:
+        if group.plot and len(loads) > 1:
             plot.draw(group, loads, out)

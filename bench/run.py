@@ -161,6 +161,7 @@ def metrics(load, got, peak):
     if load.kind == "idle":
         return {"bytes": got["bytes"] / got["units"]}
     found = {"cpu": got["cpu"] / got["units"] * 1e6, "rate": got["units"] / got["seconds"] / 1e6, "peak": peak / 1e6}
+    found["cpu_ns"] = found["cpu"] * 1e3
     if load.kind == "download":
         found.update(cpu=found["cpu"] / 1e3, throughput=got["units"] / got["seconds"])
     if load.kind == "latency":
@@ -243,15 +244,18 @@ def main():
     bench = Bench(options.build.resolve(), cores, options.quick)
     loads = [load for load in suite.loads()
              if (load.quick or not options.quick) and options.only in (None, load.group)]
-    results = []
+    run = {"machine": machine.describe(), "quick": options.quick, "loads": [], "coroutines": ""}
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=bench.build) as workdir:
         for number, load in enumerate(loads, 1):
             took = time.monotonic() - began
             print(f"[{number}/{len(loads)}] {load.title} ({took:.0f} s)", file=sys.stderr, flush=True)
-            results.append({"group": load.group, "column": load.column, "x": load.x,
-                            **bench.run(load, pathlib.Path(workdir))})
-    run = {"machine": machine.describe(), "quick": options.quick, "seconds": time.monotonic() - began, "loads": results}
+            run["loads"].append({"group": load.group, "column": load.column, "x": load.x,
+                                 **bench.run(load, pathlib.Path(workdir))})
+    if options.only is None:
+        done = subprocess.run([bench.build / "bench/coroutines"], stdout=subprocess.PIPE, text=True, check=True)
+        run["coroutines"] = done.stdout
+    run["seconds"] = time.monotonic() - began
     print(report.markdown(run))
     if options.out:
         report.write(run, options.out)

@@ -32,12 +32,13 @@ typedef struct load {
     int *fds; /* of the connections; an event's data.u32 is the index */
 } load;
 
-/* A stretch of time, measured from the end of a warm-up on. */
+/* A stretch of time, measured from the end of a warm-up on. It is not over before so much was done that what was under way
+ * at its two ends, already paid for or not yet, does not matter. */
 typedef struct load_window {
     const load *load;
     double warm, end; /* times; warm = 0 when measuring has begun */
     double began, cpu;
-    long least; /* units before measuring begins, so that each connection has had its turn */
+    long round; /* units until each connection has had its turn: one round of warm-up, at least five measured */
     long units; /* done when it began */
 } load_window;
 
@@ -64,7 +65,7 @@ void load_exchange(load *l, long count);
 double load_cpu(const load *l);
 void load_settle(const load *l); /* waits until the server is idle */
 
-load_window load_window_open(const load *l, long least);
+load_window load_window_open(const load *l, long round);
 bool load_window_goes_on(load_window *w, long units);
 load_result load_window_close(const load_window *w, long units);
 void load_print(load_result result);

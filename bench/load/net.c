@@ -12,7 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { OPEN_AT_ONCE = 500 }; /* below any server's backlog */
+enum {
+    OPEN_AT_ONCE = 500, /* below any server's backlog */
+    ROUNDS = 5,
+};
 
 static char sink[LOAD_SINK];
 
@@ -114,20 +117,23 @@ void load_settle(const load *l)
     }
 }
 
-load_window load_window_open(const load *l, long least)
+load_window load_window_open(const load *l, long round)
 {
     double now = bench_now();
-    return (load_window){.load = l, .warm = now + l->seconds / 5, .end = now + l->seconds, .least = least};
+    return (load_window){.load = l, .warm = now + l->seconds / 5, .end = now + l->seconds, .round = round};
 }
 
 bool load_window_goes_on(load_window *w, long units)
 {
     double now = bench_now();
-    if (w->warm > 0 && now >= w->warm && units >= w->least) {
-        *w = (load_window){.load = w->load, .end = now + w->load->seconds, .began = now, .units = units};
+    if (w->warm > 0 && now >= w->warm && units >= w->round) {
+        w->warm = 0;
+        w->end = now + w->load->seconds;
+        w->began = now;
+        w->units = units;
         w->cpu = load_cpu(w->load);
     }
-    return w->warm > 0 || now < w->end;
+    return w->warm > 0 || now < w->end || units - w->units < ROUNDS * w->round;
 }
 
 load_result load_window_close(const load_window *w, long units)
