@@ -11,7 +11,8 @@ import suite
 
 DIGITS = {"us": 2, "ms/GiB": 0, "M/s": 2, "bytes": 0, "ns": 1}
 MORE = {"cpu_ns": "CPU, ns", "peak": "peak MB", "throughput": "GiB/s", "p50": "p50, us", "p99": "p99, us",
-        "p999": "p99.9, us", "max": "max, us", "bulk": "bulk, MB/s", "arm": "arm, ns", "cancel": "cancel, ns"}
+        "p999": "p99.9, us", "max": "max, us", "bulk": "bulk, MB/s",
+        "arm": "arm, ns", "cancel": "cancel, ns", "cold": "cold, ns"}
 
 
 def values(server, metric):

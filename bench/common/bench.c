@@ -47,15 +47,25 @@ long bench_number(const char *what, const char *text)
     return value;
 }
 
-long bench_timer_delay(long i)
+static double each(double began, long count)
 {
-    return 60000 + i * 7919 % 600000;
+    return (bench_now() - began) * 1e9 / (double)count;
 }
 
-void bench_timer_print(long count, double began, double armed, double cancelled)
+void bench_timers(long count, void (*arm)(long i, long ms), void (*cancel)(long i))
 {
-    printf("{\"arm\": %.2f, \"cancel\": %.2f}\n", (armed - began) * 1e9 / (double)count,
-           (cancelled - armed) * 1e9 / (double)count);
+    double armed[2], cancelled[2];
+    for (int pass = 0; pass < 2; pass++) {
+        double began = bench_now();
+        for (long i = 0; i < count; i++)
+            arm(i, 60000 + i * 7919 % 600000);
+        armed[pass] = each(began, count);
+        began = bench_now();
+        for (long i = 0; i < count; i++)
+            cancel(i);
+        cancelled[pass] = each(began, count);
+    }
+    printf("{\"arm\": %.2f, \"cancel\": %.2f, \"cold\": %.2f}\n", armed[1], cancelled[1], armed[0] + cancelled[0]);
 }
 
 void bench_die(const char *what)

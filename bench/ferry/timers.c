@@ -6,10 +6,10 @@
 
 #include <err.h>
 #include <ferry/ferry.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static long count;
+static ferry_timer **timers;
 
 static void fire(void *arg)
 {
@@ -17,19 +17,22 @@ static void fire(void *arg)
     errx(1, "a timer fired that was to be cancelled");
 }
 
+static void arm(long i, long ms)
+{
+    timers[i] = ferry_after(ferry_loop_current(), (uint64_t)ms, fire, NULL);
+}
+
+static void cancel(long i)
+{
+    ferry_timer_cancel(timers[i]);
+}
+
 static void measure(void *pool)
 {
-    ferry_loop *loop = ferry_loop_current();
-    ferry_timer **timers = calloc((size_t)count, sizeof *timers);
+    timers = calloc((size_t)count, sizeof(ferry_timer *));
     if (!timers)
         err(1, "timers");
-    double start = bench_now();
-    for (long i = 0; i < count; i++)
-        timers[i] = ferry_after(loop, (uint64_t)bench_timer_delay(i), fire, NULL);
-    double armed = bench_now();
-    for (long i = 0; i < count; i++)
-        ferry_timer_cancel(timers[i]);
-    bench_timer_print(count, start, armed, bench_now());
+    bench_timers(count, arm, cancel);
     free(timers);
     ferry_pool_stop(pool);
 }

@@ -145,27 +145,31 @@ static int serve(void)
     return event_base_dispatch(base);
 }
 
+static struct event **timers;
+
 static void fire(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd, (void)what, (void)arg;
 }
 
+static void arm(long i, long ms)
+{
+    struct timeval delay = {ms / 1000, ms % 1000 * 1000};
+    timers[i] = evtimer_new(base, fire, NULL);
+    evtimer_add(timers[i], &delay);
+}
+
+static void cancel(long i)
+{
+    event_free(timers[i]);
+}
+
 static int measure_timers(long count)
 {
-    struct event **timers = calloc((size_t)count, sizeof *timers);
+    timers = calloc((size_t)count, sizeof(struct event *));
     if (!timers)
         err(1, "libevent: timers");
-    double start = bench_now();
-    for (long i = 0; i < count; i++) {
-        long ms = bench_timer_delay(i);
-        struct timeval delay = {ms / 1000, ms % 1000 * 1000};
-        timers[i] = evtimer_new(base, fire, NULL);
-        evtimer_add(timers[i], &delay);
-    }
-    double armed = bench_now();
-    for (long i = 0; i < count; i++)
-        event_free(timers[i]);
-    bench_timer_print(count, start, armed, bench_now());
+    bench_timers(count, arm, cancel);
     free(timers);
     return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * peers: libuv: libuv echo|pipelined|broadcast|feed|accept, or libuv timers COUNT. As its users write them: one read buffer
- * for all, since the loop reads into it and calls back at once; a request a write, with its bytes, freed when it is done;
- * other threads queue under a lock and wake the loop.
+ * for all, since the loop reads into it and calls back at once; a write is tried first, and only what is left gets a request
+ * with a copy; other threads queue under a lock and wake the loop.
  */
 #include "bench.h"
 
@@ -38,11 +38,17 @@ static void written(uv_write_t *req, int status)
     free(req);
 }
 
+/* What the socket does not take at once is copied, and follows. */
 static void send_bytes(uv_tcp_t *conn, const char *data, size_t len)
 {
-    write_request *request = malloc(sizeof *request + len);
-    uv_buf_t buf = uv_buf_init(request->data, (unsigned)len);
-    memcpy(request->data, data, len);
+    uv_buf_t buf = uv_buf_init((char *)data, (unsigned)len);
+    int sent = uv_try_write((uv_stream_t *)conn, &buf, 1);
+    size_t done = sent > 0 ? (size_t)sent : 0;
+    if (done == len || (sent < 0 && sent != UV_EAGAIN))
+        return;
+    write_request *request = malloc(sizeof *request + len - done);
+    buf = uv_buf_init(request->data, (unsigned)(len - done));
+    memcpy(request->data, data + done, len - done);
     if (uv_write(&request->req, (uv_stream_t *)conn, &buf, 1, written) != 0)
         written(&request->req, 0);
 }
@@ -53,34 +59,11 @@ static void answer_each(uv_tcp_t *conn, const char *data, size_t len)
         send_bytes(conn, data + at, MESSAGE);
 }
 
-/* One copy for all, freed with the last write. */
-typedef struct shared {
-    size_t users;
-    char data[];
-} shared;
-
-static void shared_written(uv_write_t *req, int status)
-{
-    (void)status;
-    shared *message = req->data;
-    if (--message->users == 0)
-        free(message);
-    free(req);
-}
-
 static void say(uv_tcp_t *conn, const char *data, size_t len)
 {
     (void)conn;
-    shared *message = malloc(sizeof *message + len);
-    uv_buf_t buf = uv_buf_init(message->data, (unsigned)len);
-    message->users = people;
-    memcpy(message->data, data, len);
-    for (size_t i = 0; i < people; i++) {
-        uv_write_t *req = malloc(sizeof *req);
-        req->data = message;
-        if (uv_write(req, (uv_stream_t *)room[i], &buf, 1, shared_written) != 0)
-            shared_written(req, 0);
-    }
+    for (size_t i = 0; i < people; i++)
+        send_bytes(room[i], data, len);
 }
 
 /* The feed: threads fill `batch`, the loop swaps it for `other` and writes that, one write at a time. */
@@ -228,25 +211,30 @@ static int serve(void)
     return uv_run(&loop, UV_RUN_DEFAULT);
 }
 
+static uv_timer_t *timers;
+
 static void fire(uv_timer_t *timer)
 {
     (void)timer;
 }
 
+static void arm(long i, long ms)
+{
+    uv_timer_init(&loop, &timers[i]);
+    uv_timer_start(&timers[i], fire, (uint64_t)ms, 0);
+}
+
+static void cancel(long i)
+{
+    uv_timer_stop(&timers[i]);
+}
+
 static int measure_timers(long count)
 {
-    uv_timer_t *timers = calloc((size_t)count, sizeof *timers);
+    timers = calloc((size_t)count, sizeof *timers);
     if (!timers)
         err(1, "libuv: timers");
-    double start = bench_now();
-    for (long i = 0; i < count; i++) {
-        uv_timer_init(&loop, &timers[i]);
-        uv_timer_start(&timers[i], fire, (uint64_t)bench_timer_delay(i), 0);
-    }
-    double armed = bench_now();
-    for (long i = 0; i < count; i++)
-        uv_timer_stop(&timers[i]);
-    bench_timer_print(count, start, armed, bench_now());
+    bench_timers(count, arm, cancel);
     free(timers);
     return 0;
 }
