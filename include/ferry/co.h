@@ -19,9 +19,12 @@ extern "C" {
  * have run in its place. */
 typedef struct ferry_co ferry_co;
 
+struct ferry_service;
+
 typedef struct ferry_spawn_options {
     const char *name;  /* in dumps and messages; must outlive the coroutine; NULL = the address of fn */
     size_t stack_size; /* bytes; 0 = 64 KiB */
+    bool serving;      /* a pool that stops lets it finish, in the grace time, as it does `serve` */
 } ferry_spawn_options;
 
 /* Starts fn(arg) as a coroutine of that loop; it runs from the next turn on, never inside this call.
@@ -74,7 +77,8 @@ FERRY_API ssize_t ferry_recv_until(ferry_conn *conn, void *buf, size_t cap, cons
  * A connection that waits here needs no buffer. */
 FERRY_API ssize_t ferry_peek(ferry_conn *conn, const void **data);
 
-/* Takes `len` of the lent bytes off the input; what is not consumed comes again. */
+/* Takes `len` of the lent bytes off the input; what is not consumed comes again. When the connection has ended meanwhile,
+ * and its input with it, nothing is left to take. */
 FERRY_API void ferry_consume(ferry_conn *conn, size_t len);
 
 /* Parks until nothing is pending: 0; or the reason it closed with; or why a send since the last flush was refused (see
@@ -88,6 +92,10 @@ FERRY_API void ferry_conn_set_deadline(ferry_conn *conn, uint64_t ms_from_now);
  * and ferry_conn_unref() it. `timeout_ms`: 0 = 5000.
  * Fails: NULL with the errno of connect(2), ETIMEDOUT, ENOENT (no such name), EINVAL (the address), ECANCELED, ENOMEM. */
 FERRY_API ferry_conn *ferry_dial(const char *address, unsigned timeout_ms);
+
+/* The same with the limits, times, socket options and on_close of a service (ferry/server.h); on_close comes once, also
+ * when connecting fails. EINVAL also for a service with `serve` or another callback. */
+FERRY_API ferry_conn *ferry_dial_as(const char *address, unsigned timeout_ms, const struct ferry_service *service);
 
 #ifdef __cplusplus
 }

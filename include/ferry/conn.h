@@ -79,8 +79,16 @@ FERRY_API ferry_loop *ferry_conn_loop(const ferry_conn *conn);
 FERRY_API void ferry_conn_pause(ferry_conn *conn);
 FERRY_API void ferry_conn_resume(ferry_conn *conn);
 
+/* From now on what `from` receives is sent to `to`, the kernel moving it (splice(2)), until the end of its input: what came
+ * before and was not consumed goes first, and nothing is received while the last piece is still on its way, so memory
+ * stays flat. on_data is not called for it any more, and ferry_recv() on it parks until the end and says 0 or -errno;
+ * on_eof and on_close come as ever, when all that was received stands in the queue of `to`, which stays open: half-close it,
+ * or abort it. Both belong to one loop. Returns 0; -EINVAL: of two loops, or `from` is forwarded already; -ENOTCONN: one has
+ * closed. Thread: loop. */
+FERRY_API int ferry_forward(ferry_conn *from, ferry_conn *to);
+
 /* While a connection is busy, ferry_pool_stop() counts it as having something under way, also when nothing of it is
- * queued: a timer will send the rest, or another thread is at work for it. Thread: loop. */
+ * queued: a timer will send the rest, or another thread is at work for it. Thread: any. */
 FERRY_API void ferry_conn_set_busy(ferry_conn *conn, bool busy);
 
 /* The addresses of both ends, as ferry_listen() takes them, into `buf` of `cap` bytes. Returns the length, or -ENOSPC,

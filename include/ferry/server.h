@@ -81,6 +81,9 @@ typedef struct ferry_service {
     size_t stack_size; /* bytes, of its coroutines; 0 = 64 KiB */
 } ferry_service;
 
+/* Whether it is an address, by its form: 0, or -EINVAL. A name is not looked up. Thread: any. */
+FERRY_API int ferry_address_check(const char *address);
+
 /* Listens, and opens each connection on one of the pool's loops. The listener lives as long as the pool.
  * Thread: any, also while the pool runs. A stale Unix socket file is replaced; it is removed when the listener closes.
  * Fails: NULL with EINVAL (the address, or a service that contradicts itself), EADDRINUSE, EADDRNOTAVAIL, EACCES, ENOENT

@@ -153,7 +153,8 @@ static struct fy_co *new_co(ferry_loop *loop, void (*fn)(void *), void *arg, con
     if (!co)
         return NULL;
     co->state = FY_CO_READY;
-    co->serving = co->firm = co->finished = co->posted = false;
+    co->serving = options && options->serving;
+    co->firm = co->finished = co->posted = false;
     atomic_store_explicit(&co->cancelled, false, memory_order_relaxed);
     co->fn = fn;
     co->arg = arg;

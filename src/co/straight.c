@@ -65,11 +65,15 @@ void fy_straight_close(ferry_conn *conn)
 static size_t available(const ferry_conn *conn, const void **data)
 {
     const struct fy_straight *s = fy_straight_of(conn);
+    *data = "";
+    if (conn->forward)
+        return 0; /* it is not for the coroutine any more */
     if (s->view) {
         *data = s->view + s->used;
         return s->size - s->used;
     }
-    *data = conn->input ? conn->input->bytes + conn->input->head : "";
+    if (conn->input)
+        *data = conn->input->bytes + conn->input->head;
     return fy_buffer_size(conn->input);
 }
 
@@ -130,11 +134,21 @@ ssize_t ferry_peek(ferry_conn *conn, const void **data)
     return peek_beyond(conn, "ferry_peek", 0, data);
 }
 
+static bool is_ending(ferry_conn *conn)
+{
+    pthread_mutex_lock(&conn->out.lock);
+    bool ending = conn->out.dead || conn->out.close_asked || conn->closing;
+    pthread_mutex_unlock(&conn->out.lock);
+    return ending;
+}
+
 void ferry_consume(ferry_conn *conn, size_t len)
 {
     struct fy_straight *s = fy_straight_of(conn);
     const void *data;
     size_t size = s ? available(conn, &data) : 0;
+    if (len > size && is_ending(conn))
+        return; /* the end came meanwhile, while a send was parked, say, and took the input along */
     if (len > size)
         fy_fatal("ferry_consume: %zu bytes, of %zu that are there", len, size);
     if (s && s->view)

@@ -211,6 +211,7 @@ static void end(ferry_conn *c)
     fy_timer_disarm(&c->loop->timers, &c->timer);
     free(c->input);
     c->input = NULL;
+    fy_forward_end(c);
     fy_queue_let_go(c);
     wake(c, ~0U);
     tell_close(c, reason);
@@ -312,8 +313,11 @@ static void settle(ferry_conn *c, unsigned due)
         tell_drain(c);
     if (due & FY_DUE_CLOSE)
         fy_close_begin(c);
-    if (due & FY_DUE_READ)
+    if (due & FY_DUE_READ) {
+        if (c->forward)
+            fy_forward_rest(c);
         fy_input_settle(c);
+    }
     if (due & FY_DUE_FIN)
         fy_close_fin_sent(c);
     if (due & FY_DUE_STARVED) {
@@ -366,8 +370,10 @@ void fy_conn_retire(ferry_conn *c)
         fy_conn_fail(c, -ECANCELED);
         return;
     }
+    bool forwards = c->in_transit || c->flowing || c->feeders > 0;
+    bool waits = !forwards && (!c->unwanted || c->forward);
     pthread_mutex_lock(&c->out.lock);
-    bool idle = !c->busy && !c->unwanted && c->out.role == FY_IDLE && c->out.due == 0 && !c->out.close_asked;
+    bool idle = waits && !c->busy && c->out.role == FY_IDLE && c->out.due == 0 && !c->out.close_asked;
     pthread_mutex_unlock(&c->out.lock);
     if (idle)
         ferry_close(c);
@@ -380,6 +386,9 @@ static void happened(struct fy_source *source, const struct fy_completion *compl
     switch (completion->event) {
     case FY_RECEIVED:
         fy_input_arrived(c, completion->data, completion->result);
+        break;
+    case FY_READABLE:
+        fy_forward_readable(c);
         break;
     case FY_WRITABLE:
         fy_outbox_writable(c);

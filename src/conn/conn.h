@@ -92,19 +92,24 @@ struct ferry_conn {
     struct fy_timer timer;
     struct fy_waiter *waiters; /* first come, first served */
     struct fy_buffer *input;   /* bytes the observer left unconsumed */
+    ferry_conn *forward;       /* a reference: where the input goes instead of to the observer; or NULL */
     atomic_uint_fast64_t received;
     atomic_uint_fast64_t acked;         /* bytes the peer has acknowledged, when last asked */
     atomic_uint_fast64_t active;        /* when bytes last moved */
     uint64_t rate_since, rate_mark;     /* the window of min_rate: its start, and `acked` at it */
     uint64_t linger_since, linger_mark; /* the same for linger_ms */
-    bool entered; /* inside an event or callback of it: what becomes due is settled when that returns */
+    bool entered;           /* inside an event or callback of it: what becomes due is settled when that returns */
+    bool giving;            /* inside the observer's data */
+    bool in_transit;        /* something of it is on its way in the outbox of `forward` */
+    unsigned short feeders; /* connections that are flowing into it */
+    bool flowing;           /* there may be more to forward */
     bool opened;
     bool eof;     /* the peer's FIN has been read */
     bool fin_out; /* our FIN is out: the loop's copy of out.fin_sent */
     bool closing;
     bool starved;          /* the timer is to try a send again */
     bool unwanted;         /* the observer does not want input now: it has something else under way */
-    bool busy;             /* ferry_conn_set_busy() */
+    bool busy;             /* ferry_conn_set_busy(); under the outbox's lock */
     unsigned char verdict; /* ferry_verdict */
 
     void *_Atomic context;
@@ -158,6 +163,13 @@ uint64_t fy_close_acked(ferry_conn *conn); /* asks the kernel */
 void fy_input_arrived(ferry_conn *conn, const void *data, ssize_t n);
 void fy_input_want(ferry_conn *conn, bool wanted); /* whether the observer wants input now; at first it does */
 void fy_input_settle(ferry_conn *conn);            /* after a pause, a resume, an open or a close */
+
+/* forward.c */
+void fy_forward_readable(ferry_conn *from);                            /* there may be something to receive */
+void fy_forward_bytes(ferry_conn *from, const void *data, size_t len); /* these were received as ever */
+void fy_forward_rest(ferry_conn *from);                                /* sends on what had been received before */
+void fy_forward_end(ferry_conn *from);                                 /* it closes */
+void fy_forward_left(const struct fy_segment *segment);                /* a pipe's, which has left or was dropped */
 
 /* watch.c: the time limits. */
 void fy_watch(ferry_conn *conn); /* arms the timer for what may happen next */

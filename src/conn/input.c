@@ -15,7 +15,9 @@ static bool accepts_input(const ferry_conn *c)
 
 static size_t give(ferry_conn *c, const void *data, size_t len)
 {
+    c->giving = true;
     size_t used = c->driver->observer->data(c, data, len);
+    c->giving = false;
     if (used > len)
         fy_fatal("on_data returned %zu bytes as consumed, of %zu that it was given", used, len);
     return used;
@@ -74,36 +76,63 @@ void fy_input_arrived(ferry_conn *c, const void *data, ssize_t n)
         return;
     }
     atomic_fetch_add_explicit(&c->received, (uint64_t)n, memory_order_relaxed);
-    if (accepts_input(c))
+    if (!accepts_input(c))
+        return;
+    if (c->forward)
+        fy_forward_bytes(c, data, (size_t)n);
+    else
         give_bytes(c, data, (size_t)n);
+}
+
+/* What is to be asked for now, with the lock held. What closes is read on, by whoever it was read for. */
+static unsigned wants(const ferry_conn *c)
+{
+    if (c->eof || c->out.dead || c->out.closed)
+        return 0;
+    if (c->closing)
+        return FY_WANT_RECEIVE;
+    if (c->out.paused)
+        return 0;
+    if (c->forward)
+        return c->in_transit || c->input ? 0 : FY_WANT_READABLE;
+    return c->unwanted ? 0 : FY_WANT_RECEIVE;
 }
 
 /* Asks for what may be received now; true = a pause has ended, so that what was left behind is to be given again first. */
 static bool request(ferry_conn *c)
 {
     pthread_mutex_lock(&c->out.lock);
-    bool resumed = c->out.resumed && !c->out.paused && c->input;
-    bool off = c->eof || c->out.dead || c->out.closed || ((c->out.paused || c->unwanted) && !c->closing);
-    c->out.resumed = false;
+    bool rest_first = c->out.resumed && !c->out.paused && c->input && !c->forward;
+    unsigned wanted = rest_first ? 0 : wants(c);
+    c->out.resumed = rest_first;
     pthread_mutex_unlock(&c->out.lock);
     if (c->source.live)
-        fy_poll_request(c->loop->poll, &c->source, off || resumed ? 0 : FY_WANT_RECEIVE);
-    return resumed;
+        fy_poll_request(c->loop->poll, &c->source, wanted);
+    return rest_first;
+}
+
+static void give_again(ferry_conn *c)
+{
+    pthread_mutex_lock(&c->out.lock);
+    c->out.resumed = false;
+    pthread_mutex_unlock(&c->out.lock);
+    if (accepts_input(c))
+        give_buffer(c);
 }
 
 void fy_input_settle(ferry_conn *c)
 {
     if (!request(c))
         return;
-    if (accepts_input(c))
-        give_buffer(c); /* which may pause it again */
-    request(c);
+    give_again(c);
+    request(
+        c); /* it may have been paused again; or resumed again, which is due by itself, and nothing is read before */
 }
 
 void fy_input_want(ferry_conn *c, bool wanted)
 {
     c->unwanted = !wanted;
-    if (wanted || c->closing)
+    if (wanted || c->closing || c->forward)
         fy_input_settle(c);
     else if (c->source.live)
         fy_poll_request(c->loop->poll, &c->source, 0);

@@ -15,7 +15,7 @@
  *     kernel at once, from where it lies, behind what was gathered; unless the connection has had its share of the turn.
  *   - Another thread writes its own message at once when nobody is writing, and nothing else. When it comes in a hurry,
  *     close behind the last write, it leaves the message to the loop instead, so that many become one write.
- *   - Files are the loop's alone.
+ *   - What the kernel moves, files and pipes, is the loop's alone.
  *
  * A message in WRITING that the kernel takes in part is lent, not copied: its thread copies what is left before it gives
  * the role back. That is why a message cannot be torn apart, and why order is the order of the calls.
@@ -71,6 +71,14 @@ static size_t clamp(struct iovec *iov, int *count, uint64_t most)
     return bytes;
 }
 
+static ssize_t move(ferry_conn *c, struct fy_segment *segment, uint64_t most)
+{
+    if (segment->kind == FY_FILE)
+        return fy_file_send(c, segment, most);
+    ssize_t n = fy_sys_splice_out(segment->pipe.pipe->out, c->source.fd, segment->left < most ? segment->left : most);
+    return n == 0 ? -EIO : n;
+}
+
 /* One system call with the front of the queue, without the lock. `full`: the kernel took less than it was given. */
 static ssize_t write_front(ferry_conn *c, uint64_t limit, bool *full)
 {
@@ -80,17 +88,17 @@ static ssize_t write_front(ferry_conn *c, uint64_t limit, bool *full)
     uint64_t bytes = 0;
     struct fy_segment *segment = out->first;
     ssize_t n;
-    if (segment->kind == FY_FILE) {
+    if (fy_segment_is_moved(segment)) {
         pthread_mutex_unlock(&out->lock);
-        n = fy_file_send(c, segment, limit);
+        n = move(c, segment, limit);
         pthread_mutex_lock(&out->lock);
         return n;
     }
-    for (; segment && segment->kind != FY_FILE && count < GATHER && bytes < limit; segment = segment->next) {
+    for (; segment && !fy_segment_is_moved(segment) && count < GATHER && bytes < limit; segment = segment->next) {
         count += fy_segment_gather(segment, iov + count, GATHER - count);
         bytes += segment->left;
     }
-    bool more = segment && segment->kind == FY_FILE;
+    bool more = segment && fy_segment_is_moved(segment);
     pthread_mutex_unlock(&out->lock);
     size_t given = clamp(iov, &count, limit < CALL_MOST ? limit : CALL_MOST);
     n = fy_sys_send(c->source.fd, iov, count, more);
@@ -132,7 +140,7 @@ static void progress(ferry_conn *c, uint64_t n)
 static enum fy_role step(ferry_conn *c, uint64_t *limit)
 {
     struct fy_outbox *out = &c->out;
-    if (*limit == 0 || (out->first->kind == FY_FILE && !fy_loop_here(c->loop)))
+    if (*limit == 0 || (fy_segment_is_moved(out->first) && !fy_loop_here(c->loop)))
         return FY_CORKED;
     bool full = false;
     out->retry = false;
@@ -254,11 +262,12 @@ void fy_outbox_send(ferry_conn *c, const struct iovec *iov, int count, size_t le
 int fy_outbox_put(ferry_conn *c, struct fy_segment *segment)
 {
     struct fy_outbox *out = &c->out;
-    uint64_t memory = segment->kind == FY_FILE ? 0 : segment->left;
+    bool moved = fy_segment_is_moved(segment);
+    uint64_t memory = moved ? 0 : segment->left;
     pthread_mutex_lock(&out->lock);
     int refused = fy_queue_admit(c, segment->left, memory);
     if (refused == 0) {
-        bool alone = out->role == FY_IDLE && segment->kind != FY_FILE && !fy_loop_here(c->loop);
+        bool alone = out->role == FY_IDLE && !moved && !fy_loop_here(c->loop);
         uint64_t len = segment->left;
         fy_queue_push(out, segment);
         if (alone && !in_a_hurry(out))

@@ -88,11 +88,6 @@ void fy_queue_push(struct fy_outbox *out, struct fy_segment *segment)
     out->last = segment;
 }
 
-static bool occupies(const struct fy_segment *segment)
-{
-    return segment->kind != FY_FILE;
-}
-
 static bool is_block(const struct fy_segment *segment)
 {
     return segment->kind == FY_CHUNK && segment->chunk.cap == FY_BLOCK - sizeof *segment;
@@ -135,7 +130,7 @@ void fy_queue_advance(ferry_conn *c, uint64_t n)
     while (out->first && (n > 0 || out->first->left == 0)) {
         struct fy_segment *segment = out->first;
         uint64_t part = n < segment->left ? n : segment->left;
-        freed += occupies(segment) ? part : 0;
+        freed += fy_segment_is_moved(segment) ? 0 : part;
         fy_segment_advance(segment, part);
         n -= part;
         if (segment->left == 0)
@@ -149,7 +144,7 @@ void fy_queue_purge(ferry_conn *c)
     struct fy_outbox *out = &c->out;
     size_t freed = 0;
     while (out->first) {
-        freed += occupies(out->first) ? out->first->left : 0;
+        freed += fy_segment_is_moved(out->first) ? 0 : out->first->left;
         out->first->verdict = atomic_load_explicit(&c->error, memory_order_relaxed);
         pop(c);
     }

@@ -4,6 +4,7 @@
  */
 #include "conn/segment.h"
 
+#include "conn/conn.h"
 #include "conn/transfer.h"
 
 #include <stdlib.h>
@@ -65,6 +66,16 @@ struct fy_segment *fy_segment_file(ferry_file *file, uint64_t offset, uint64_t l
     segment->file.warm_until = offset;
     segment->file.cold = NULL;
     segment->file.transfer = transfer;
+    return segment;
+}
+
+struct fy_segment *fy_segment_pipe(struct fy_pipe *pipe, uint64_t len, ferry_conn *from)
+{
+    struct fy_segment *segment = new_segment(FY_PIPE, len, 0);
+    if (!segment)
+        return NULL;
+    segment->pipe.pipe = pipe;
+    segment->pipe.from = from;
     return segment;
 }
 
@@ -145,13 +156,15 @@ void fy_segment_advance(struct fy_segment *segment, uint64_t n)
         if (segment->file.transfer)
             fy_transfer_advance(segment->file.transfer, n);
         break;
+    case FY_PIPE:
+        break;
     }
 }
 
 bool fy_segment_is_watched(const struct fy_segment *segment)
 {
-    if (segment->kind == FY_FILE)
-        return true; /* its last user closes it, which may take time */
+    if (fy_segment_is_moved(segment))
+        return true; /* a file's last user closes it, which may take time; behind a pipe somebody waits */
     return segment->kind == FY_MEMORY && segment->memory.release && segment->memory.release != free;
 }
 
@@ -164,5 +177,7 @@ void fy_segment_free(struct fy_segment *segment)
             fy_transfer_finish(segment->file.transfer, segment->verdict);
         ferry_file_unref(segment->file.file);
     }
+    if (segment->kind == FY_PIPE)
+        fy_forward_left(segment);
     free(segment);
 }

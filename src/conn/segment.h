@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * conn: what stands in a connection's outbox: copied bytes, lent bytes, shared bytes, ranges of files.
+ * conn: what stands in a connection's outbox: copied bytes, lent bytes, shared bytes, ranges of files, pipes.
  *
  * A segment is handled by the outbox under its lock, except that the writer reads, without the lock, the bytes it has
  * looked up under it; they stay where they are until the writer itself takes them out.
@@ -8,7 +8,7 @@
 #ifndef FY_CONN_SEGMENT_H
 #define FY_CONN_SEGMENT_H
 
-#include <ferry/file.h>
+#include <ferry/conn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -17,9 +17,11 @@ enum fy_kind {
     FY_CHUNK,  /* many small messages, copied one behind the other; more may be appended */
     FY_MEMORY, /* bytes somewhere else; `release(owner)` when they have left */
     FY_LENT,   /* bytes of the thread that is sending them right now; it takes what is left over before it returns */
-    FY_FILE    /* a range of a file */
+    FY_FILE,   /* a range of a file */
+    FY_PIPE    /* what was spliced from another connection, see conn/forward.c */
 };
 
+struct fy_pipe;
 struct fy_cold; /* a read-ahead under way, see conn/file.c */
 
 struct fy_segment {
@@ -49,6 +51,10 @@ struct fy_segment {
             struct fy_cold *cold;     /* the read-ahead that is waited for, or NULL */
             ferry_transfer *transfer; /* or NULL */
         } file;
+        struct {
+            struct fy_pipe *pipe;
+            ferry_conn *from; /* a reference */
+        } pipe;
     };
 };
 
@@ -57,6 +63,13 @@ struct fy_segment *fy_segment_chunk(size_t cap);
 struct fy_segment *fy_segment_memory(const void *data, size_t len, void (*release)(void *), void *owner);
 struct fy_segment *fy_segment_lent(const struct iovec *iov, int count, size_t len);
 struct fy_segment *fy_segment_file(ferry_file *file, uint64_t offset, uint64_t len, ferry_transfer *transfer);
+struct fy_segment *fy_segment_pipe(struct fy_pipe *pipe, uint64_t len, ferry_conn *from);
+
+/* Whether the kernel moves its bytes, on the loop's thread, and no memory of ours holds them. */
+static inline bool fy_segment_is_moved(const struct fy_segment *segment)
+{
+    return segment->kind == FY_FILE || segment->kind == FY_PIPE;
+}
 
 /* Copies all of a vector's bytes behind each other. */
 void fy_iov_copy(char *to, const struct iovec *iov, int count, size_t skip);
@@ -66,7 +79,7 @@ void fy_iov_copy(char *to, const struct iovec *iov, int count, size_t skip);
 char *fy_segment_copy(const struct fy_segment *segment);
 void fy_segment_adopt(struct fy_segment *segment, char *copy);
 
-/* Adds the segment's bytes to `iov`, at most `room` entries; returns how many. Not for files. */
+/* Adds the segment's bytes to `iov`, at most `room` entries; returns how many. Not for what is moved. */
 int fy_segment_gather(const struct fy_segment *segment, struct iovec *iov, int room);
 
 /* `n` bytes of it have left. */

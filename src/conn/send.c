@@ -114,10 +114,10 @@ void ferry_conn_resume(ferry_conn *conn)
 
 void ferry_conn_set_busy(ferry_conn *conn, bool busy)
 {
-    conn->busy = busy;
     pthread_mutex_lock(&conn->out.lock);
-    if (!busy && !conn->out.closed)
-        fy_conn_mark(conn, FY_DUE_READ); /* has the loop come by: a pool that is stopping may wait for this */
+    conn->busy = busy;
+    if (!busy && !conn->out.closed && atomic_load(&conn->loop->stopping))
+        fy_conn_mark(conn, FY_DUE_READ); /* has the loop come by: it may be waiting for this */
     pthread_mutex_unlock(&conn->out.lock);
 }
 

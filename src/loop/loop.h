@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "base/mailbox.h"
+#include "loop/pipe.h"
 #include "loop/timer.h"
 #include "poll/poll.h"
 
@@ -57,9 +58,10 @@ struct ferry_loop {
     void (*hold_back)(struct ferry_conn *); /* what a send does above the high-water mark; set while somebody who may
                                                wait runs on the loop */
     bool cut, abandoned;                    /* stopping: the grace time is over; what did not end then is left behind */
-    bool stopping;                          /* connections with nothing under way close */
+    atomic_bool stopping;                   /* connections with nothing under way close */
     void *spare[FY_SPARES];                 /* warm blocks for whoever layers above; free(3) takes them */
     unsigned spares;
+    struct fy_pipes pipes;
     uint64_t cut_at; /* when the grace time of stopping is over */
     ferry_loop_counters counters;
 };

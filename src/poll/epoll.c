@@ -101,6 +101,12 @@ static void epoll_request(struct fy_poll *poll, struct fy_source *source, unsign
     come_again(self(poll), source);
 }
 
+static void epoll_empty(struct fy_poll *poll, struct fy_source *source)
+{
+    (void)poll;
+    source->ready &= (unsigned char)~READY;
+}
+
 /* A reset that finds the peer's FIN already there is not told by recv(2), which goes on saying 0. */
 static ssize_t receive_end(struct fy_source *s)
 {
@@ -146,6 +152,8 @@ static void proceed(struct epoll_poll *p, struct fy_source *s)
     if (s->ready & READY) {
         if (s->wants & FY_WANT_RECEIVE)
             receive(p, s);
+        else if (s->wants & FY_WANT_READABLE)
+            s->done(s, &(struct fy_completion){FY_READABLE, 0, NULL});
         else if (s->wants & FY_WANT_ACCEPT)
             accept_some(s);
     }
@@ -160,7 +168,7 @@ static void dispatch(struct epoll_poll *p, struct fy_source *s, uint32_t events)
         s->ready |= ENDING;
     if (events & EPOLLERR)
         s->ready |= BROKEN;
-    if ((events & EPOLLERR) && !(s->wants & FY_WANT_RECEIVE)) {
+    if ((events & EPOLLERR) && !(s->wants & (FY_WANT_RECEIVE | FY_WANT_READABLE))) {
         int error = fy_sys_take_error(s->fd);
         if (error < 0)
             s->done(s, &(struct fy_completion){FY_BROKEN, error, NULL});
@@ -208,6 +216,7 @@ const struct fy_backend fy_backend_epoll = {
     .add = epoll_add,
     .remove = epoll_remove,
     .request = epoll_request,
+    .empty = epoll_empty,
     .busy = epoll_busy,
     .wait = epoll_sleep,
     .reap = epoll_reap,

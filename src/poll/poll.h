@@ -19,6 +19,7 @@
 enum fy_event {
     FY_RECEIVED, /* result: bytes at `data`, valid during the call; 0 = end of input; -errno */
     FY_ACCEPTED, /* result: a descriptor, or -errno, which also ends the request */
+    FY_READABLE, /* there may be something to receive: whoever is told does it, and says so when there was nothing */
     FY_WRITABLE, /* a send that said EAGAIN, or was short, is worth another try; or a connect has ended */
     FY_BROKEN    /* result: -errno; the connection failed while nothing was requested of it */
 };
@@ -38,7 +39,7 @@ struct fy_source {
     void (*done)(struct fy_source *, const struct fy_completion *);
 };
 
-enum { FY_WANT_RECEIVE = 1, FY_WANT_ACCEPT = 2 };
+enum { FY_WANT_RECEIVE = 1, FY_WANT_ACCEPT = 2, FY_WANT_READABLE = 4 }; /* one of them, or none */
 
 struct fy_poll;
 
@@ -50,7 +51,8 @@ struct fy_backend {
     int (*add)(struct fy_poll *, struct fy_source *);
     void (*remove)(struct fy_poll *, struct fy_source *);
     void (*request)(struct fy_poll *, struct fy_source *, unsigned wants); /* replaces the standing requests */
-    bool (*busy)(const struct fy_poll *);                                  /* results wait that need no sleep */
+    void (*empty)(struct fy_poll *, struct fy_source *); /* FY_READABLE, but a call said EAGAIN: not until more comes */
+    bool (*busy)(const struct fy_poll *);                /* results wait that need no sleep */
     int (*wait)(struct fy_poll *, int64_t timeout_ns); /* sleeps until there are results; -1 = for ever; 0 or -errno */
     unsigned (*reap)(struct fy_poll *);                /* reports them; returns how many events there were */
 };
@@ -75,6 +77,11 @@ static inline void fy_poll_remove(struct fy_poll *poll, struct fy_source *source
 static inline void fy_poll_request(struct fy_poll *poll, struct fy_source *source, unsigned wants)
 {
     poll->backend->request(poll, source, wants);
+}
+
+static inline void fy_poll_empty(struct fy_poll *poll, struct fy_source *source)
+{
+    poll->backend->empty(poll, source);
 }
 
 #endif

@@ -229,6 +229,12 @@ static struct dial *new_dial(ferry_loop *loop, const char *address, const ferry_
     return d;
 }
 
+int ferry_address_check(const char *address)
+{
+    struct fy_addr parsed;
+    return fy_addr_parse(address, &parsed);
+}
+
 int ferry_connect(ferry_loop *loop, const char *address, const ferry_service *service,
                   const ferry_connect_options *options)
 {
@@ -255,10 +261,19 @@ static int await_open(ferry_conn *conn)
 
 ferry_conn *ferry_dial(const char *address, unsigned timeout_ms)
 {
-    const struct fy_co *co = fy_co_need("ferry_dial");
     const ferry_service nothing = {0};
+    return ferry_dial_as(address, timeout_ms, &nothing);
+}
+
+ferry_conn *ferry_dial_as(const char *address, unsigned timeout_ms, const ferry_service *service)
+{
+    const struct fy_co *co = fy_co_need("ferry_dial");
+    if (service->serve || fy_service_has_callbacks(service)) {
+        errno = EINVAL;
+        return NULL;
+    }
     const ferry_connect_options once = {.timeout_ms = timeout_ms, .attempts = 1};
-    struct dial *d = new_dial(co->loop, address, &nothing, true);
+    struct dial *d = new_dial(co->loop, address, service, true);
     if (!d)
         return NULL;
     set_options(d, &once);

@@ -17,6 +17,12 @@ static unsigned told(const ferry_service *user)
     return (user->on_drain ? FY_DUE_DRAIN : 0U) | (user->on_high_water ? FY_DUE_HIGH : 0U) | FY_DUE_LOW;
 }
 
+bool fy_service_has_callbacks(const ferry_service *user)
+{
+    return user->on_open || user->on_data || user->on_eof || user->on_drain || user->on_high_water ||
+           user->on_low_water;
+}
+
 void fy_service_straight(struct fy_service *service)
 {
     service->driver.observer = &fy_coroutine;
@@ -24,18 +30,11 @@ void fy_service_straight(struct fy_service *service)
     service->driver.told = FY_DUE_LOW;
 }
 
-/* A style is serve, or callbacks; on_close goes with both. */
-static bool mixes_styles(const ferry_service *user)
-{
-    return user->serve && (user->on_open || user->on_data || user->on_eof || user->on_drain || user->on_high_water ||
-                           user->on_low_water);
-}
-
 int fy_service_init(struct fy_service *service, const ferry_service *user, struct fy_budget *budget)
 {
     size_t high = user->high_water ? user->high_water : HIGH_WATER;
     size_t low = user->low_water ? user->low_water : high / 2;
-    if (mixes_styles(user) || low > high || user->overflow > FERRY_OVERFLOW_DROP)
+    if ((user->serve && fy_service_has_callbacks(user)) || low > high || user->overflow > FERRY_OVERFLOW_DROP)
         return -EINVAL;
     service->user = *user;
     service->driver = (struct fy_driver){

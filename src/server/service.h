@@ -18,6 +18,9 @@ struct fy_service {
 /* Fills it in, with the defaults. 0, or -EINVAL when it contradicts itself. */
 int fy_service_init(struct fy_service *service, const ferry_service *user, struct fy_budget *budget);
 
+/* Whether it has callbacks of the reactor style; on_close goes with both. */
+bool fy_service_has_callbacks(const ferry_service *user);
+
 /* Makes its connections the kind that a coroutine drives. */
 void fy_service_straight(struct fy_service *service);
 

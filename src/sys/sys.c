@@ -39,20 +39,44 @@ ssize_t fy_sys_send(int fd, const struct iovec *iov, int count, bool more)
     return RETRY(sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0)));
 }
 
-/* sendfile(2) has no MSG_NOSIGNAL, so the thread that calls it must hold SIGPIPE back. The library's threads do so for
- * good (fy_sys_hold_pipe); a foreign thread that embeds a loop does it here, call by call. */
+/* sendfile(2) and splice(2) have no MSG_NOSIGNAL, so the thread that calls them must hold SIGPIPE back. The library's
+ * threads do so for good (fy_sys_hold_pipe); a foreign thread that embeds a loop does it here, call by call. */
 static _Thread_local bool pipe_held;
+
+#define HOLDING_PIPE(call)                                                                                             \
+    __extension__({                                                                                                    \
+        sigset_t before_;                                                                                              \
+        bool held_ = pipe_held;                                                                                        \
+        if (!held_)                                                                                                    \
+            fy_sys_hold_pipe(&before_);                                                                                \
+        ssize_t sent_ = RETRY(call);                                                                                   \
+        if (!held_)                                                                                                    \
+            fy_sys_release_pipe(&before_);                                                                             \
+        sent_;                                                                                                         \
+    })
 
 ssize_t fy_sys_sendfile(int fd, int file, uint64_t offset, size_t len)
 {
     off_t at = (off_t)offset;
-    if (pipe_held)
-        return RETRY(sendfile(fd, file, &at, len));
-    sigset_t before;
-    fy_sys_hold_pipe(&before);
-    ssize_t sent = RETRY(sendfile(fd, file, &at, len));
-    fy_sys_release_pipe(&before);
-    return sent;
+    return HOLDING_PIPE(sendfile(fd, file, &at, len));
+}
+
+int fy_sys_pipe(int ends[2], int bytes)
+{
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -errno;
+    fcntl(ends[1], F_SETPIPE_SZ, bytes);
+    return 0;
+}
+
+ssize_t fy_sys_splice_in(int fd, int pipe, size_t len)
+{
+    return RETRY(splice(fd, NULL, pipe, NULL, len, SPLICE_F_NONBLOCK | SPLICE_F_MOVE));
+}
+
+ssize_t fy_sys_splice_out(int pipe, int fd, size_t len)
+{
+    return HOLDING_PIPE(splice(pipe, NULL, fd, NULL, len, SPLICE_F_NONBLOCK | SPLICE_F_MOVE));
 }
 
 void fy_sys_hold_pipe(sigset_t *before)

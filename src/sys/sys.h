@@ -20,6 +20,9 @@
 ssize_t fy_sys_recv(int fd, void *buf, size_t cap);
 ssize_t fy_sys_send(int fd, const struct iovec *iov, int count, bool more);
 ssize_t fy_sys_sendfile(int fd, int file, uint64_t offset, size_t len);
+int fy_sys_pipe(int ends[2], int bytes); /* it holds that many, if the kernel lets it */
+ssize_t fy_sys_splice_in(int fd, int pipe, size_t len);
+ssize_t fy_sys_splice_out(int pipe, int fd, size_t len);
 void fy_sys_hold_pipe(sigset_t *before); /* this thread blocks SIGPIPE, until... */
 void fy_sys_release_pipe(const sigset_t *before);
 

@@ -179,6 +179,78 @@ static void what_goes_wrong(void)
     peer_close(in_backlog);
 }
 
+static void count_open(ferry_conn *conn, void *arg)
+{
+    (void)conn;
+    (void)arg;
+}
+
+static void stay_silent(ferry_conn *conn, void *arg)
+{
+    char byte;
+    (void)arg;
+    ferry_recv(conn, &byte, 1);
+}
+
+/* With a service: its limits and on_close are the dialed connection's. */
+struct served_dial {
+    const char *address;
+    ferry_service service;
+    int error;
+    int reasons[2];
+    unsigned closes;
+};
+
+static void note_reason(ferry_conn *conn, int reason, void *arg)
+{
+    struct served_dial *dial = arg;
+    (void)conn;
+    dial->reasons[dial->closes++] = reason;
+}
+
+static void dial_with_service(void *arg)
+{
+    struct served_dial *dial = arg;
+    char byte;
+    dial->service.arg = dial;
+    ferry_conn *conn = ferry_dial_as(dial->address, 0, &dial->service);
+    dial->error = conn == NULL ? errno : 0;
+    if (conn == NULL)
+        return;
+    ssize_t end = ferry_recv(conn, &byte, 1); /* nothing comes */
+    assert_int_equal(end, -ETIMEDOUT);
+    ferry_conn_unref(conn);
+}
+
+static void a_service_has_its_say(void)
+{
+    struct host host;
+    char refusing[32];
+    int bound = peer_listen(refusing, sizeof refusing, -1);
+    host_start(&host, &(ferry_service){.serve = stay_silent});
+    struct served_dial silent = {.address = host.address, .service = {.on_close = note_reason, .idle_timeout_ms = 20}};
+    struct served_dial refused = {.address = refusing, .service = {.on_close = note_reason}};
+    struct served_dial wrong[] = {
+        {.address = host.address, .service = {.serve = echo}},
+        {.address = host.address, .service = {.on_open = count_open}},
+        {.address = host.address, .service = {.on_close = note_reason, .high_water = 1, .low_water = 2}},
+    };
+    run_through(&host, 0, dial_with_service, &silent);
+    assert_int_equal(silent.closes, 1);
+    assert_reason(silent.reasons[0], -ETIMEDOUT);
+    run_through(&host, 0, dial_with_service, &refused);
+    assert_int_equal(refused.error, ECONNREFUSED);
+    assert_int_equal(refused.closes, 1);
+    assert_reason(refused.reasons[0], -ECONNREFUSED);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        run_through(&host, 0, dial_with_service, &wrong[i]);
+        assert_int_equal(wrong[i].error, EINVAL);
+        assert_int_equal(wrong[i].closes, 0);
+    }
+    peer_close(bound);
+    host_cut(&host);
+}
+
 /* Cancelled at once: while the name is looked up, or before. */
 static void dial_until_cancelled(void *arg)
 {
@@ -254,6 +326,7 @@ const struct test_case test_cases[] = {
     {"eight_mib_and_back", eight_mib_and_back},
     {"half_closed_both_ways", half_closed_both_ways},
     {"what_goes_wrong", what_goes_wrong},
+    {"a_service_has_its_say", a_service_has_its_say},
     {"cancelled_while_looking_up", cancelled_while_looking_up},
     {"cancelled_by_the_pools_stop", cancelled_by_the_pools_stop},
     {"many_at_once", many_at_once},

@@ -317,11 +317,61 @@ static void a_loop_of_flushes_gives_way(void)
     host_stop(&host);
 }
 
+/* What was peeked is consumed after the send, and the send parks: the end, and the end of the input, may come first. */
+static void echo_peeked(ferry_conn *conn, void *arg)
+{
+    const void *data;
+    ssize_t n;
+    (void)arg;
+    while ((n = ferry_peek(conn, &data)) > 0) {
+        ferry_send(conn, data, (size_t)n);
+        ferry_consume(conn, (size_t)n);
+    }
+    assert_true(n < 0);
+}
+
+static void reset_it(struct host *host, int fd)
+{
+    (void)host;
+    peer_reset(fd);
+}
+
+static void close_here(struct host *host, int fd)
+{
+    ferry_close(watch_conn(&host->watch, 0));
+    count_wait(&host->watch.served, 1);
+    peer_reset(fd);
+}
+
+static void the_end_comes_while_it_is_parked(void)
+{
+    static void (*const ends[])(struct host *, int fd) = {reset_it, close_here};
+    for (size_t i = 0; i < 2; i++) {
+        struct host host;
+        char bytes[PIECE] = {0};
+        case_row("end %zu", i);
+        host_start(&host, &(ferry_service){.serve = echo_peeked,
+                                           .high_water = HIGH,
+                                           .low_water = LOW,
+                                           .linger_ms = 20,
+                                           .socket.send_buffer = 16 * 1024});
+        int fd = peer_connect_with(host.address, &tiny);
+        for (size_t sent = 0; parked(&host, 0, NULL, "ferry_send") == 0; sent++)
+            if (sent < 20) /* more than is queued, not more than goes without being read */
+                peer_write(fd, bytes, sizeof bytes);
+        ends[i](&host, fd);
+        count_wait(&host.watch.served, 1);
+        count_wait(&host.watch.closed, 1);
+        host_stop(&host);
+    }
+}
+
 const struct test_case test_cases[] = {
     {"held_back_and_resumed", held_back_and_resumed},
     {"each_of_several_gets_on", each_of_several_gets_on},
     {"others_never_wait", others_never_wait},
     {"in_every_way_of_sending", in_every_way_of_sending},
+    {"the_end_comes_while_it_is_parked", the_end_comes_while_it_is_parked},
     {"a_loop_of_flushes_gives_way", a_loop_of_flushes_gives_way},
     {NULL, NULL},
 };

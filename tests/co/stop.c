@@ -107,6 +107,40 @@ static void a_transfer_is_finished(void)
     assert_int_equal(t.closes, 2);
 }
 
+/* One that helps to serve a connection has the grace time, as `serve` has; the others are cancelled at once. */
+struct helper {
+    ferry_wait_group *group;
+    int result;
+};
+
+static void wait_for_group(void *arg)
+{
+    struct helper *helper = arg;
+    helper->result = ferry_wait_group_wait(helper->group);
+}
+
+static void one_that_serves_has_its_grace(void)
+{
+    struct host host;
+    struct helper helper = {.group = ferry_wait_group_new(), .result = 1}, other = helper;
+    ferry_wait_group_add(helper.group, 1);
+    host_init(&host, NULL);
+    host_run(&host, NULL, &(ferry_pool_options){.threads = 1, .grace_ms = 3600 * 1000});
+    ferry_loop *loop = ferry_pool_loop(host.pool, 0);
+    ferry_co *serving = ferry_spawn_as(loop, wait_for_group, &helper, &(ferry_spawn_options){.serving = true});
+    ferry_co *plain = ferry_spawn(loop, wait_for_group, &other);
+    wait_parked_many(&host, NULL, "ferry_wait_group_wait", 2);
+    ferry_pool_stop(host.pool);
+    assert_int_equal(ferry_join(plain), 0);
+    assert_int_equal(other.result, -ECANCELED);
+    assert_int_equal(helper.result, 1);
+    ferry_wait_group_done(helper.group);
+    assert_int_equal(ferry_join(serving), 0);
+    assert_int_equal(helper.result, 0);
+    host_stop(&host);
+    ferry_wait_group_free(helper.group);
+}
+
 /* One that is not waiting for input when the pool stops is retired when it is again. */
 struct late {
     ferry_wait_group *group;
@@ -254,6 +288,7 @@ static void freed_with_coroutines_in_it(void)
 const struct test_case test_cases[] = {
     {"parked_in_every_place", parked_in_every_place},
     {"a_transfer_is_finished", a_transfer_is_finished},
+    {"one_that_serves_has_its_grace", one_that_serves_has_its_grace},
     {"one_that_comes_back_to_reading", one_that_comes_back_to_reading},
     {"when_the_grace_time_is_over_it_is_cancelled", when_the_grace_time_is_over_it_is_cancelled},
     {"one_that_does_not_heed_it_is_named", one_that_does_not_heed_it_is_named},

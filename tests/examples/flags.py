@@ -9,8 +9,8 @@ import unittest
 import server
 from server import Server
 
-SERVICES = ("echo", "discard", "chargen", "daytime", "time")
-DOWNLOADS = ("download_whole", "download_chunk", "download_shared", "download_zerocopy")
+SERVICES = ("echo", "discard", "chargen", "daytime", "time", "sudoku", "idle", "pingpong", "roundtrip")
+DOWNLOADS = ("download_whole", "download_chunk", "download_shared", "download_zerocopy", "file_latency")
 
 # The flags, and what the line must say.
 MISTAKES = (

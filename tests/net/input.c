@@ -356,6 +356,32 @@ static void go_on(ferry_conn *conn, void *arg)
     ferry_conn_resume(conn);
 }
 
+/* A resume that comes while on_data runs, after a resume: by itself here, but another thread may be quick. */
+static size_t pause_and_resume(ferry_conn *conn, const void *data, size_t len, void *arg)
+{
+    struct pattern *seen = arg;
+    (void)len;
+    pattern_check(seen, data, 1);
+    ferry_conn_pause(conn);
+    ferry_conn_resume(conn);
+    return 1;
+}
+
+static void the_end_waits_for_what_was_left(void)
+{
+    struct pattern seen = {.seed = 3}, pattern = {.seed = 3};
+    const ferry_service service = {.arg = &seen, .on_data = pause_and_resume};
+    struct host host;
+    host_start(&host, &service);
+    int fd = peer_connect(host.address);
+    peer_write_pattern(fd, &pattern, 500);
+    peer_half_close(fd);
+    assert_reason(watch_reason(&host.watch, 0, NULL), 0);
+    assert_int_equal(seen.at, 500);
+    peer_close(fd);
+    host_stop(&host);
+}
+
 static void a_request_at_a_time(void)
 {
     static const ferry_service service = {.on_data = answer_one, .on_drain = go_on, .socket.send_buffer = 200 * 1024};
@@ -381,6 +407,7 @@ const struct test_case test_cases[] = {
     {"what_is_consumed_has_none", what_is_consumed_has_none},
     {"leftovers_come_at_once_on_resuming", leftovers_come_at_once_on_resuming},
     {"nothing_comes_while_paused", nothing_comes_while_paused},
+    {"the_end_waits_for_what_was_left", the_end_waits_for_what_was_left},
     {"a_request_at_a_time", a_request_at_a_time},
     {"pausing_from_another_thread", pausing_from_another_thread},
     {"pausing_holds_the_peer_back", pausing_holds_the_peer_back},

@@ -82,6 +82,7 @@ static void wrong_addresses_are_refused(void)
         errno = 0;
         assert_null(ferry_listen(pool, wrong[i].address, &echoing));
         assert_int_equal(errno, wrong[i].error);
+        assert_int_equal(ferry_address_check(wrong[i].address), errno == EINVAL ? -EINVAL : 0);
         assert_int_equal(case_descriptors(), before);
     }
     ferry_pool_free(pool);

@@ -194,18 +194,7 @@ static void a_signal_stops_it_gracefully(void)
     watch_fini(&host.watch);
 }
 
-static void set_busy(void *conn)
-{
-    ferry_conn_set_busy(conn, true);
-}
-
-static void send_the_rest(void *conn)
-{
-    ferry_send(conn, "rest", 4);
-    ferry_conn_set_busy(conn, false);
-}
-
-/* Nothing is queued, but the service says that more will come. */
+/* Nothing is queued, but another thread says that more will come. */
 static void a_busy_connection_is_waited_for(void)
 {
     struct host host;
@@ -213,14 +202,15 @@ static void a_busy_connection_is_waited_for(void)
     start_pool(&host, &plain, 30000);
     int fd = peer_connect(host.address);
     ferry_conn *conn = watch_conn(&host.watch, 0);
-    ferry_post(ferry_conn_loop(conn), set_busy, conn);
+    ferry_conn_set_busy(conn, true);
     int idle = peer_connect(host.address);
     (void)watch_conn(&host.watch, 1);
     host_settle(&host);
     ferry_pool_stop(host.pool);
     peer_expect_eof(idle);
     assert_false(peer_readable(fd));
-    ferry_post(ferry_conn_loop(conn), send_the_rest, conn);
+    ferry_send(conn, "rest", 4);
+    ferry_conn_set_busy(conn, false);
     peer_read(fd, bytes, 4);
     assert_memory_equal(bytes, "rest", 4);
     peer_expect_eof(fd);

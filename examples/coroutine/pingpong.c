@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Ping-pong, the server of the classic throughput test: sends back what came. The idea: the other answer to a client that
+ * does not read. `echo` waits for it; here it may be so far behind, and then it is reset. In the test a client has no
+ * more than its block under way, so that honest ones never get there. ferry_send() would park above the high-water mark;
+ * where that is no lower than the limit, it never does. At the end the loops tell what went through them.
+ *
+ *   $ ./pingpong --threads 2 &
+ *   $ ./pingpong_client 127.0.0.1:2010 --sessions 100 --seconds 5
+ */
+#include "example.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { PENDING_MAX = 32 << 20 };
+
+static void pass_back(ferry_conn *conn, void *arg)
+{
+    (void)arg;
+    const void *data;
+    ssize_t len;
+    while ((len = ferry_peek(conn, &data)) > 0) {
+        ferry_send(conn, data, (size_t)len);
+        ferry_consume(conn, (size_t)len);
+    }
+}
+
+static void report(ferry_pool *pool)
+{
+    uint64_t received = 0, written = 0;
+    for (unsigned i = 0; i < ferry_pool_size(pool); i++) {
+        ferry_loop_counters counters;
+        ferry_loop_stats(ferry_pool_loop(pool, i), &counters);
+        received += counters.received;
+        written += counters.written;
+    }
+    printf("%" PRIu64 " bytes received, %" PRIu64 " sent\n", received, written);
+}
+
+int main(int argc, char **argv)
+{
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:2010"});
+    ferry_service service = {
+        .name = "pingpong", .serve = pass_back, .high_water = PENDING_MAX, .max_pending = PENDING_MAX};
+    ferry_pool *pool = example_pool(&flags);
+    int status = example_listen(pool, flags.listen, &service);
+    if (status == EXIT_SUCCESS)
+        status = example_run(pool);
+    if (status == EXIT_SUCCESS)
+        report(pool);
+    ferry_pool_free(pool);
+    return status;
+}
