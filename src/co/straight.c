@@ -25,10 +25,10 @@ static void want_input(ferry_conn *conn, struct fy_co *reader)
     fy_input_want(conn, reader != NULL);
     if (!reader || !conn->loop->stopping)
         return;
-    pthread_mutex_lock(&conn->out.lock);
+    fy_lock(&conn->out.lock);
     if (!conn->out.closed)
         fy_conn_mark(conn, FY_DUE_READ); /* has the loop come by, and see that it is idle */
-    pthread_mutex_unlock(&conn->out.lock);
+    fy_unlock(&conn->out.lock);
 }
 
 size_t fy_straight_data(ferry_conn *conn, const void *data, size_t len)
@@ -136,9 +136,9 @@ ssize_t ferry_peek(ferry_conn *conn, const void **data)
 
 static bool is_ending(ferry_conn *conn)
 {
-    pthread_mutex_lock(&conn->out.lock);
+    fy_lock(&conn->out.lock);
     bool ending = conn->out.dead || conn->out.close_asked || conn->closing;
-    pthread_mutex_unlock(&conn->out.lock);
+    fy_unlock(&conn->out.lock);
     return ending;
 }
 
@@ -269,9 +269,9 @@ void fy_co_hold_back(ferry_conn *conn)
 {
     if (fy_outbox_pending(&conn->out) <= conn->driver->high_water)
         return; /* no more memory than that, then; without the lock */
-    pthread_mutex_lock(&conn->out.lock);
+    fy_lock(&conn->out.lock);
     bool wait = conn->out.memory > conn->driver->high_water && conn->out.above && !conn->out.dead;
-    pthread_mutex_unlock(&conn->out.lock);
+    fy_unlock(&conn->out.lock);
     if (wait)
         wait_output(conn, "ferry_send", FY_DUE_LOW);
 }

@@ -4,8 +4,8 @@
  *
  * close(2) with unread input resets the connection and destroys output that the peer has not read yet. So after our FIN
  * the input is read on, and thrown away, until the peer's FIN; and the socket is closed when the peer's TCP has
- * acknowledged all there is. Both come as events: the acknowledgement of a FIN is a change of state (LAST_ACK to CLOSED,
- * FIN_WAIT1 to FIN_WAIT2; RFC 9293, 3.3.2), which wakes the poll.
+ * acknowledged all there is. Both come as events: the acknowledgement of a FIN, and with it of all before, is a change of
+ * state (LAST_ACK to CLOSED, FIN_WAIT1 to FIN_WAIT2; RFC 9293, 3.3.2), which wakes the poll.
  *
  * linger_ms bounds every wait in it: for the peer to take more of what is queued, to acknowledge, to close.
  */
@@ -17,13 +17,20 @@
 
 uint64_t fy_close_acked(ferry_conn *c)
 {
-    int unacked = fy_sys_unacked(c->source.fd);
     uint64_t written = c->out.written;
+    if (c->acked == written)
+        return written; /* also when nothing was ever sent: no need to ask */
+    int unacked = fy_sys_unacked(c->source.fd);
     uint64_t left = unacked < 0 ? written : (uint64_t)unacked;
     if (left > 0 && c->fin_out)
         left--; /* the FIN counts as one */
     c->acked = left < written ? written - left : 0;
     return c->acked;
+}
+
+static bool all_acked(ferry_conn *c)
+{
+    return fy_close_acked(c) == c->out.written;
 }
 
 static void restart_linger(ferry_conn *c)
@@ -57,7 +64,7 @@ void fy_close_check(ferry_conn *c)
 {
     if (!c->fin_out || c->source.fd < 0 || !(c->eof || (c->closing && c->loop->stopping)))
         return;
-    if (fy_sys_unacked(c->source.fd) == 0)
+    if (all_acked(c))
         fy_conn_fail(c, 0);
     else
         fy_close_begin(
@@ -68,8 +75,7 @@ void fy_close_linger(ferry_conn *c)
 {
     if (!c->closing || c->loop->now < c->linger_since + c->driver->linger_ns)
         return;
-    bool all_acked = c->fin_out && fy_sys_unacked(c->source.fd) == 0;
-    if (all_acked)
+    if (c->fin_out && all_acked(c))
         fy_conn_fail(c, 0); /* the peer has everything; that it does not close is its own affair */
     else if (fy_close_acked(c) > c->linger_mark)
         restart_linger(c);

@@ -20,7 +20,7 @@ static void run_task(struct fy_task *task);
 
 ferry_conn *fy_conn_new(ferry_loop *loop, const struct fy_driver *driver, void *tag)
 {
-    ferry_conn *c = calloc(1, sizeof *c + driver->extra);
+    ferry_conn *c = calloc(1, sizeof *c + driver->extra + fy_watch_extra(driver));
     if (!c)
         return NULL;
     c->source.fd = -1;
@@ -29,7 +29,6 @@ ferry_conn *fy_conn_new(ferry_loop *loop, const struct fy_driver *driver, void *
     c->driver = driver;
     c->tag = tag;
     atomic_init(&c->refs, 1);
-    fy_outbox_init(&c->out);
     c->task.run = run_task;
     c->timer.fire = fy_watch_fire;
     fy_list_init(&c->link);
@@ -88,9 +87,9 @@ static void set_awaited(ferry_conn *c)
     unsigned awaited = 0;
     for (const struct fy_waiter *w = c->waiters; w; w = w->next)
         awaited |= w->due;
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     c->out.awaited = (unsigned short)awaited;
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
 }
 
 void fy_conn_wait(ferry_conn *c, struct fy_waiter *waiter)
@@ -132,10 +131,10 @@ static void wake(ferry_conn *c, unsigned due)
 
 static unsigned take_due(ferry_conn *c)
 {
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     unsigned due = c->out.due;
     c->out.due = 0;
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
     return due;
 }
 
@@ -152,9 +151,9 @@ void fy_conn_fail_locked(ferry_conn *c, int reason)
 
 void fy_conn_fail(ferry_conn *c, int reason)
 {
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     fy_conn_fail_locked(c, reason);
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
 }
 
 static ferry_verdict judge(const ferry_conn *c, int reason)
@@ -187,9 +186,9 @@ static void tell_close(ferry_conn *c, int reason)
 {
     const struct fy_driver *next = c->driver->extra ? &of_the_closed_with_extra : &of_the_closed;
     c->driver->observer->close(c, reason);
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     c->driver = next;
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
 }
 
 /* The end, once. Waits for a foreign thread that is in the kernel with the descriptor: that one marks it due again. */
@@ -198,13 +197,13 @@ static void end(ferry_conn *c)
     int reason = ferry_conn_error(c);
     if (c->source.fd >= 0)
         fy_close_acked(c);
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     bool now = !c->out.closed && c->out.role != FY_WRITING;
     if (now) {
         c->out.closed = true;
         c->verdict = (unsigned char)judge(c, reason);
     }
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
     if (!now)
         return;
     close_socket(c, reason);
@@ -231,7 +230,7 @@ void fy_conn_bury(struct fy_list *dead)
 
 static void tell_progress(ferry_conn *c)
 {
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     struct fy_segment *first = c->out.first;
     ferry_transfer *t = first && first->kind == FY_FILE ? first->file.transfer : NULL;
     if (t && !t->options.on_progress)
@@ -241,7 +240,7 @@ static void tell_progress(ferry_conn *c)
         atomic_fetch_add(&t->refs, 1);
     else if (t)
         c->out.due |= FY_DUE_PROGRESS; /* told this turn already: next turn, then */
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
     if (!now)
         return;
     t->options.on_progress(c, ferry_transfer_sent(t), t->options.arg);
@@ -251,11 +250,11 @@ static void tell_progress(ferry_conn *c)
 /* It may be over before it is told: then it never happened. */
 static void tell_high(ferry_conn *c)
 {
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     size_t memory = c->out.memory;
     bool high = memory > c->driver->high_water && !c->out.dead;
     c->out.above = high;
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
     if (high && (c->driver->told & FY_DUE_HIGH))
         c->driver->observer->high(c, memory);
     if (!high)
@@ -265,12 +264,12 @@ static void tell_high(ferry_conn *c)
 /* Only telling it arms the high mark again, so that the two always come in pairs. */
 static void tell_low(ferry_conn *c)
 {
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     size_t memory = c->out.memory;
     bool low = c->out.above && memory <= c->driver->low_water && !(c->out.due & FY_DUE_HIGH) && !c->out.dead;
     if (low)
         c->out.above = false;
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
     if (!low)
         return;
     wake(c, FY_DUE_LOW);
@@ -279,12 +278,12 @@ static void tell_low(ferry_conn *c)
 
 static void tell_drain(ferry_conn *c)
 {
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     bool drained = !c->out.first && c->out.role == FY_IDLE && !c->out.dead;
     bool tell = drained && c->out.undrained && (c->driver->told & FY_DUE_DRAIN);
     if (drained)
         c->out.undrained = false;
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
     if (drained)
         wake(c, FY_DUE_DRAIN);
     if (tell)
@@ -347,18 +346,18 @@ void fy_conn_leave(ferry_conn *c)
     c->entered = false;
     if (c->loop->stopping)
         fy_conn_retire(c);
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     if (c->out.due)
         fy_conn_mark(c, c->out.due);
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
 }
 
 static void run_task(struct fy_task *task)
 {
     ferry_conn *c = FY_CONTAINER(task, ferry_conn, task);
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     c->out.posted = false;
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
     fy_conn_enter(c);
     fy_conn_leave(c);
     ferry_conn_unref(c);
@@ -372,9 +371,9 @@ void fy_conn_retire(ferry_conn *c)
     }
     bool forwards = c->in_transit || c->flowing || c->feeders > 0;
     bool waits = !forwards && (!c->unwanted || c->forward);
-    pthread_mutex_lock(&c->out.lock);
-    bool idle = waits && !c->busy && c->out.role == FY_IDLE && c->out.due == 0 && !c->out.close_asked;
-    pthread_mutex_unlock(&c->out.lock);
+    fy_lock(&c->out.lock);
+    bool idle = waits && !c->out.busy && c->out.role == FY_IDLE && c->out.due == 0 && !c->out.close_asked;
+    fy_unlock(&c->out.lock);
     if (idle)
         ferry_close(c);
 }

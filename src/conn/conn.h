@@ -56,9 +56,9 @@ struct fy_driver {
     size_t max_input;
     uint64_t idle_ns, linger_ns; /* idle: 0 = off */
     uint64_t min_rate;           /* bytes/s; 0 = off */
-    size_t extra;                /* bytes behind each connection, zeroed: the observer's own */
-    unsigned told;               /* the FY_DUE_* that the observer has an ear for */
-    bool drop_overflow;          /* instead of closing */
+    size_t extra;       /* bytes behind each connection, zeroed: the observer's own; then watch.c's, with min_rate */
+    unsigned told;      /* the FY_DUE_* that the observer has an ear for */
+    bool drop_overflow; /* instead of closing */
 };
 
 /* What the loop has to do for a connection. */
@@ -96,20 +96,18 @@ struct ferry_conn {
     atomic_uint_fast64_t received;
     atomic_uint_fast64_t acked;         /* bytes the peer has acknowledged, when last asked */
     atomic_uint_fast64_t active;        /* when bytes last moved */
-    uint64_t rate_since, rate_mark;     /* the window of min_rate: its start, and `acked` at it */
-    uint64_t linger_since, linger_mark; /* the same for linger_ms */
-    bool entered;           /* inside an event or callback of it: what becomes due is settled when that returns */
-    bool giving;            /* inside the observer's data */
-    bool in_transit;        /* something of it is on its way in the outbox of `forward` */
-    unsigned short feeders; /* connections that are flowing into it */
-    bool flowing;           /* there may be more to forward */
-    bool opened;
-    bool eof;     /* the peer's FIN has been read */
-    bool fin_out; /* our FIN is out: the loop's copy of out.fin_sent */
-    bool closing;
-    bool starved;          /* the timer is to try a send again */
-    bool unwanted;         /* the observer does not want input now: it has something else under way */
-    bool busy;             /* ferry_conn_set_busy(); under the outbox's lock */
+    uint64_t linger_since, linger_mark; /* since when closing got nowhere, and `acked` then */
+    unsigned short feeders;             /* connections that are flowing into it */
+    bool entered : 1;    /* inside an event or callback of it: what becomes due is settled when that returns */
+    bool giving : 1;     /* inside the observer's data */
+    bool in_transit : 1; /* something of it is on its way in the outbox of `forward` */
+    bool flowing : 1;    /* there may be more to forward */
+    bool opened : 1;
+    bool eof : 1;     /* the peer's FIN has been read */
+    bool fin_out : 1; /* our FIN is out: the loop's copy of out.fin_sent */
+    bool closing : 1;
+    bool starved : 1;      /* the timer is to try a send again */
+    bool unwanted : 1;     /* the observer does not want input now: it has something else under way */
     unsigned char verdict; /* ferry_verdict */
 
     void *_Atomic context;
@@ -174,6 +172,7 @@ void fy_forward_left(const struct fy_segment *segment);                /* a pipe
 /* watch.c: the time limits. */
 void fy_watch(ferry_conn *conn); /* arms the timer for what may happen next */
 extern void fy_watch_fire(struct fy_timer *timer);
+size_t fy_watch_extra(const struct fy_driver *driver); /* bytes it needs behind each connection */
 
 /* file.c: sends a piece of the range at the front of the outbox, at most `most` bytes. The caller is the writer, on the
  * loop. -EAGAIN also when the range is cold, or ahead of its rate: fy_outbox_writable() will be called. */

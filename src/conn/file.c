@@ -133,13 +133,13 @@ static void window_read(struct fy_task *task)
     struct fy_cold *cold = FY_CONTAINER(task, struct fy_cold, job.done);
     ferry_conn *c = cold->conn;
     fy_conn_enter(c);
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     struct fy_segment *first = c->out.first;
     if (first && first->kind == FY_FILE && first->file.cold == cold) {
         first->file.cold = NULL;
         first->file.warm_until = cold->end;
     }
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
     fy_outbox_writable(c);
     fy_conn_leave(c);
     ferry_file_unref(cold->file);

@@ -22,10 +22,10 @@ struct piece {
 /* Has the loop come by, to read on or to see that nothing is under way any more. */
 static void look_again(ferry_conn *conn)
 {
-    pthread_mutex_lock(&conn->out.lock);
+    fy_lock(&conn->out.lock);
     if (!conn->out.closed)
         fy_conn_mark(conn, FY_DUE_READ);
-    pthread_mutex_unlock(&conn->out.lock);
+    fy_unlock(&conn->out.lock);
 }
 
 /* What was on its way has left, or was dropped. */

@@ -26,9 +26,9 @@ static size_t give(ferry_conn *c, const void *data, size_t len)
 /* What the observer leaves is kept for it, unless it has ended the connection, or asked to close it. */
 static void leave_behind(ferry_conn *c, const char *data, size_t len)
 {
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     bool wanted = !c->out.dead && !c->out.close_asked;
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
     if (!wanted)
         return;
     if (fy_buffer_size(c->input) + len > c->driver->max_input)
@@ -101,11 +101,11 @@ static unsigned wants(const ferry_conn *c)
 /* Asks for what may be received now; true = a pause has ended, so that what was left behind is to be given again first. */
 static bool request(ferry_conn *c)
 {
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     bool rest_first = c->out.resumed && !c->out.paused && c->input && !c->forward;
     unsigned wanted = rest_first ? 0 : wants(c);
     c->out.resumed = rest_first;
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
     if (c->source.live)
         fy_poll_request(c->loop->poll, &c->source, wanted);
     return rest_first;
@@ -113,9 +113,9 @@ static bool request(ferry_conn *c)
 
 static void give_again(ferry_conn *c)
 {
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     c->out.resumed = false;
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
     if (accepts_input(c))
         give_buffer(c);
 }

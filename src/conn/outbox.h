@@ -6,9 +6,9 @@
 #define FY_CONN_OUTBOX_H
 
 #include "conn/segment.h"
+#include "sys/lock.h"
 
 #include <ferry/conn.h>
-#include <pthread.h>
 #include <stdatomic.h>
 
 /* Who may write, decided under the lock. Whoever finds the outbox IDLE (or CORKED) may make itself the writer. */
@@ -20,13 +20,13 @@ enum fy_role {
 };
 
 struct fy_outbox {
-    pthread_mutex_t lock;
+    struct fy_lock lock;
+    uint32_t last_write; /* when, in ticks (outbox.c) */
     struct fy_segment *first, *last;
     struct fy_segment *spent;             /* left or dropped, to be let go of by the loop; last in, first out */
     atomic_uint_fast64_t queued, written; /* bytes; stored under the lock, loaded anywhere */
     size_t memory;                        /* bytes of it that occupy memory of ours */
     uint64_t dropped;                     /* bytes refused */
-    uint64_t last_write;                  /* nanoseconds of fy_now_ns(), about */
     uint32_t turn, turn_bytes; /* the loop's turn in which it wrote last, by its low bits, and how much in it */
     unsigned drops;            /* calls refused */
     int drop_reason;
@@ -43,7 +43,8 @@ struct fy_outbox {
     bool paused : 1;
     bool resumed : 1; /* left-over input is to be delivered again */
     bool close_asked : 1;
-    bool closed; /* the loop has let go of the connection; set by the loop, which may read it without the lock */
+    bool busy : 1; /* ferry_conn_set_busy() */
+    bool closed;   /* the loop has let go of the connection; set by the loop, which may read it without the lock */
 };
 
 static inline uint64_t fy_outbox_pending(const struct fy_outbox *out)
@@ -54,7 +55,6 @@ static inline uint64_t fy_outbox_pending(const struct fy_outbox *out)
 }
 
 /* outbox.c. Any thread, unless it says otherwise. */
-void fy_outbox_init(struct fy_outbox *out);
 void fy_outbox_send(ferry_conn *conn, const struct iovec *iov, int count, size_t len);
 int fy_outbox_put(ferry_conn *conn, struct fy_segment *segment); /* -errno: refused; still the caller's */
 void fy_outbox_end(ferry_conn *conn, bool close);                /* shutdown, or close */

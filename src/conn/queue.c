@@ -216,21 +216,21 @@ bool fy_queue_remove(ferry_conn *c, struct fy_segment *segment)
 
 void fy_queue_discard(ferry_conn *c, struct fy_segment *segment)
 {
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     bool closed = c->out.closed;
     if (!closed)
         retire(c, segment);
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
     if (closed)
         fy_segment_free(segment);
 }
 
 void fy_queue_let_go(ferry_conn *c)
 {
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     struct fy_segment *spent = c->out.spent, *in_order = NULL;
     c->out.spent = NULL;
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
     while (spent) {
         struct fy_segment *next = spent->next;
         spent->next = in_order;

@@ -93,13 +93,13 @@ void ferry_abort(ferry_conn *conn)
 
 static void set_paused(ferry_conn *conn, bool paused)
 {
-    pthread_mutex_lock(&conn->out.lock);
+    fy_lock(&conn->out.lock);
     if (!conn->out.dead && conn->out.paused != paused) {
         conn->out.paused = paused;
         conn->out.resumed = !paused;
         fy_conn_mark(conn, FY_DUE_READ);
     }
-    pthread_mutex_unlock(&conn->out.lock);
+    fy_unlock(&conn->out.lock);
 }
 
 void ferry_conn_pause(ferry_conn *conn)
@@ -114,11 +114,11 @@ void ferry_conn_resume(ferry_conn *conn)
 
 void ferry_conn_set_busy(ferry_conn *conn, bool busy)
 {
-    pthread_mutex_lock(&conn->out.lock);
-    conn->busy = busy;
+    fy_lock(&conn->out.lock);
+    conn->out.busy = busy;
     if (!busy && !conn->out.closed && atomic_load(&conn->loop->stopping))
         fy_conn_mark(conn, FY_DUE_READ); /* has the loop come by: it may be waiting for this */
-    pthread_mutex_unlock(&conn->out.lock);
+    fy_unlock(&conn->out.lock);
 }
 
 size_t ferry_conn_pending(const ferry_conn *conn)
@@ -166,14 +166,13 @@ void ferry_conn_unref(ferry_conn *conn)
         return;
     if (conn->release_context)
         conn->release_context(ferry_conn_context(conn));
-    pthread_mutex_destroy(&conn->out.lock);
     free(conn);
 }
 
 void ferry_conn_stats(const ferry_conn *conn, ferry_stats *stats)
 {
     ferry_conn *c = (ferry_conn *)conn; /* the lock is not part of what is promised to be const */
-    pthread_mutex_lock(&c->out.lock);
+    fy_lock(&c->out.lock);
     *stats = (ferry_stats){
         .received = atomic_load_explicit(&c->received, memory_order_relaxed),
         .queued = c->out.queued,
@@ -185,5 +184,5 @@ void ferry_conn_stats(const ferry_conn *conn, ferry_stats *stats)
         .acknowledged = atomic_load_explicit(&c->acked, memory_order_relaxed),
         .verdict = (ferry_verdict)c->verdict,
     };
-    pthread_mutex_unlock(&c->out.lock);
+    fy_unlock(&c->out.lock);
 }

@@ -85,13 +85,13 @@ void fy_transfer_finish(ferry_transfer *t, int verdict)
 
 void ferry_transfer_cancel(ferry_transfer *t)
 {
-    pthread_mutex_lock(&t->conn->out.lock);
+    fy_lock(&t->conn->out.lock);
     if (t->segment) {
         t->segment->verdict = -ECANCELED;
         if (ferry_transfer_sent(t) > 0 || !fy_queue_remove(t->conn, t->segment))
             fy_conn_fail_locked(t->conn, -ECANCELED);
     }
-    pthread_mutex_unlock(&t->conn->out.lock);
+    fy_unlock(&t->conn->out.lock);
 }
 
 static ferry_transfer *new_transfer(ferry_conn *conn, const ferry_transfer_options *options)

@@ -14,7 +14,7 @@
 enum { WINDOW_MIN_S = 3, WINDOW_MAX_S = 30, WINDOW_BYTES = 65536, STARVED_MS = 10 };
 
 /* The least time over which a rate is judged, in nanoseconds. */
-static uint64_t window(uint64_t rate)
+static uint64_t span(uint64_t rate)
 {
     uint64_t seconds = WINDOW_BYTES / rate;
     if (seconds < WINDOW_MIN_S)
@@ -49,26 +49,42 @@ void fy_watch(ferry_conn *c)
         fy_conn_fail(c, -ENOMEM);
 }
 
+/* The window of min_rate. Few have one, so it lies behind the connections that do. */
+struct rate {
+    uint64_t since, mark; /* its start, and what had been acknowledged by then; 0 = none has begun */
+};
+
+size_t fy_watch_extra(const struct fy_driver *driver)
+{
+    return driver->min_rate ? sizeof(struct rate) : 0;
+}
+
+static struct rate *rate_of(ferry_conn *c)
+{
+    return (struct rate *)(void *)((char *)(c + 1) + c->driver->extra);
+}
+
 static void check_rate(ferry_conn *c)
 {
     uint64_t rate = c->driver->min_rate;
     uint64_t now = c->loop->now;
     if (rate == 0)
         return;
+    struct rate *window = rate_of(c);
     if (fy_outbox_pending(&c->out) == 0) {
-        c->rate_since = 0;
+        window->since = 0;
         return;
     }
-    if (c->rate_since != 0 && now - c->rate_since < window(rate))
+    if (window->since != 0 && now - window->since < span(rate))
         return;
     uint64_t acked = fy_close_acked(c);
-    double expected = (double)rate * (double)(now - c->rate_since) / (double)FY_SECOND;
-    if (c->rate_since != 0 && (double)(acked - c->rate_mark) < expected) {
+    double expected = (double)rate * (double)(now - window->since) / (double)FY_SECOND;
+    if (window->since != 0 && (double)(acked - window->mark) < expected) {
         fy_conn_fail(c, -ETIMEDOUT);
         return;
     }
-    c->rate_since = now;
-    c->rate_mark = acked;
+    window->since = now;
+    window->mark = acked;
 }
 
 void fy_watch_fire(struct fy_timer *timer)

@@ -49,10 +49,10 @@ static void dump_conn(ferry_conn *conn, FILE *to)
         peer[0] = '\0';
     ferry_stats stats;
     ferry_conn_stats(conn, &stats);
-    pthread_mutex_lock(&conn->out.lock);
+    fy_lock(&conn->out.lock);
     const char *role = roles[conn->out.role];
     bool paused = conn->out.paused;
-    pthread_mutex_unlock(&conn->out.lock);
+    fy_unlock(&conn->out.lock);
     fprintf(to, "  %p fd %d %s %s: %s%s, received %llu, written %llu, pending %llu, unconsumed %zu, dropped %llu\n",
             (void *)conn, conn->source.fd, peer, state(conn), role, paused ? ", paused" : "",
             (unsigned long long)stats.received, (unsigned long long)stats.written, (unsigned long long)stats.unsent,

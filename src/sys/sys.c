@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/sockios.h>
 #include <netdb.h>
 #include <pthread.h>
@@ -296,6 +297,16 @@ bool fy_sys_in_memory(int fd, uint64_t offset, size_t len)
     char byte;
     const struct iovec one = {&byte, 1};
     return !(preadv2(fd, &one, 1, (off_t)offset, RWF_NOWAIT) < 0 && errno == EAGAIN);
+}
+
+void fy_sys_wait_while(atomic_uint *word, unsigned value)
+{
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+void fy_sys_wake_one(atomic_uint *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 int fy_sys_resolve(const char *host, const char *port, bool passive, struct addrinfo **list)

@@ -7,6 +7,7 @@
 #define FY_SYS_SYS_H
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -64,6 +65,10 @@ int fy_sys_guard(void *page, size_t bytes);                     /* touching it f
 void fy_sys_discard(void *base, size_t bytes);                  /* the pages are given back; they read as zeros again */
 size_t fy_sys_untouched(void *base, size_t bytes);              /* bytes from `base` on that have no page in memory */
 void fy_sys_alarm_stack(const stack_t *stack, stack_t *before); /* where this thread's signal handlers run */
+
+/* Waiting for a word to change, and waking one of those who wait: futex(2). May return early. */
+void fy_sys_wait_while(atomic_uint *word, unsigned value);
+void fy_sys_wake_one(atomic_uint *word);
 
 /* The rest. */
 struct addrinfo;

@@ -38,8 +38,12 @@ class Idle(Everywhere, Example):
         """Who says something now and then stays."""
         with self.start("--seconds", "3") as program:
             with clients.connect(program.address) as silent, clients.connect(program.address) as talker:
-                while not select.select([silent], [], [], 0.05)[0]:
+
+                def talk():
                     talker.sendall(b"x")
+                    return select.select([silent], [], [], 0.05)[0]
+
+                wait_until(talk, "the silent one is closed")
                 with self.assertRaises(ConnectionResetError):
                     silent.recv(1)
                 self.assertEqual(select.select([talker], [], [], 0)[0], [], "the talker is closed, too")

@@ -146,6 +146,19 @@ class RoundtripClient(ClientProgram, unittest.TestCase):
                 for trip, error in self.ask(partner.address, 5):
                     self.assertLessEqual(abs(error - ahead), trip // 2 + 1)
 
+    def test_way_back_that_is_longer(self):
+        """As wrong as it can be, which is half the round trip."""
+
+        def late(ours):
+            theirs = now_us()
+            time.sleep(0.02)
+            return ours, theirs
+
+        with Partner(answers(late)) as partner:
+            for trip, error in self.ask(partner.address, 5):
+                self.assertLess(error, 0)
+                self.assertLessEqual(-error, trip // 2 + 1)
+
     def test_clocks_of_any_kind(self):
         """No number that a server may send does any harm."""
         for theirs in (0, 2**63 - 1, -(2**63)):

@@ -19,7 +19,7 @@ import server
 from server import Server
 
 STYLES = ("reactor", "coroutine")
-SERVICES = ("echo", "discard", "daytime", "time")
+SERVICES = ("echo", "discard", "daytime", "time", "idle", "pingpong")
 DOWNLOADS = ("download_whole", "download_chunk", "download_shared", "download_zerocopy")
 MIB = 1 << 20
 

@@ -170,12 +170,12 @@ static void count_one(void *arg)
     count_add(arg, 1);
 }
 
+static struct count posted;
+
 static void *post_one(void *arg)
 {
     struct host *host = arg;
-    static struct count posted;
     ferry_post(ferry_pool_loop(host->pool, 0), count_one, &posted);
-    count_wait(&posted, 1);
     return NULL;
 }
 
@@ -221,6 +221,7 @@ static void a_foreign_loop_turns_it(void)
     assert_non_null(ferry_after(loop, 20, count_one, &fired));
     turn_until(loop, &fired, 1);
     turn_until(loop, &host.watch.closed, 1);
+    turn_until(loop, &posted, 1);
     for (size_t i = 0; i < 2; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     finish(host.pool, loop);
