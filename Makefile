@@ -8,6 +8,7 @@
 #   make test      builds and runs the tests
 #   make check     the tests under the sanitizers (gcc and clang) and valgrind; one of them: make check-asan, ...
 #   make check-big downloads of many GiB
+#   make check-stress  the relay between clients and targets that do anything; SECONDS=3600 makes it an hour
 #   make bench     speed, beside other libraries and the bare system calls, into docs/benchmarks; about ten minutes, on a
 #                  calm machine. make bench-quick takes two, and only prints
 #   make lint      clang-format, clang-tidy, cppcheck, shellcheck;  make format applies the first
@@ -16,9 +17,11 @@
 #   make clean
 
 PREFIX ?= /usr/local
+SECONDS ?= 60
 PRESETS_CHECKED := asan tsan clang-asan clang-tsan valgrind
 
-.PHONY: all deps demo test check check-big bench bench-quick bench-build lint format install clean $(PRESETS_CHECKED:%=check-%)
+.PHONY: all deps demo test check check-big check-stress bench bench-quick bench-build \
+	lint format install clean $(PRESETS_CHECKED:%=check-%)
 
 all:
 	@command -v cmake >/dev/null && command -v ninja >/dev/null || \
@@ -53,6 +56,12 @@ check-big:
 	cmake --preset test
 	cmake --build --preset test
 	ctest --preset big
+
+check-stress:
+	@cmake/deps.sh build test
+	cmake --preset test
+	cmake --build --preset test
+	FERRY_STRESS_SECONDS=$$(($(SECONDS) / 4)) ctest --preset stress
 
 bench: bench-build
 	bench/run.py --out docs/benchmarks build/bench

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 #
-# How a test is made. All tests get one environment, a time limit and a label: quick (the default) or big.
+# How a test is made. All tests get one environment, a time limit and a label: quick (the default), big or stress.
 #
 #   ferry_test(NAME source... [LABEL label] [TIMEOUT seconds])
 #       A program of tests/harness: each case that `NAME --list` prints becomes the test NAME.case, run by `NAME case`.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The rounds of chat_load.h. Whichever loop sees the last delivery of a message sends the next one: no thread is in charge.
+ * The rounds of chat_load.h. Whichever loop sees the last delivery of a message sends the next one: no thread is in
+ * charge.
  */
 #include "chat_load.h"
 
@@ -191,8 +192,10 @@ static void tick(void *arg)
 {
     struct chat_load *load = arg;
     check_progress(load);
-    bool all_open = atomic_load(&load->open) == load->connections;
-    if (all_open && atomic_load(&load->joined) < load->connections)
+    unsigned long joined = atomic_load(&load->joined);
+    bool quiet = joined == load->joined_before; /* who has not got the last one was not in the room yet */
+    load->joined_before = joined;
+    if (quiet && joined < load->connections && atomic_load(&load->open) == load->connections)
         send_number(load, load->members[0].conn, 0);
 }
 

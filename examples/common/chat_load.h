@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What both styles of chat_load share: a room full of connections, one message after the other, and when each of them had
- * it. How a connection is driven is in the program's own file.
+ * What both styles of chat_load share: a room full of connections, one message after the other, and when each of them
+ * had it. How a connection is driven is in the program's own file.
  *
  * A message is a number of ten digits, a space, and a text that is the same in all of them. The next is sent when all
  * have the one before, by the next connection. Those numbered 0 only find out who is in the room: the kernel connects
@@ -32,7 +32,7 @@ struct chat_load {
     atomic_ulong connecting, open, joined; /* connections that have come so far */
     atomic_ulong number, delivered;        /* of the message that is under way */
     _Atomic uint64_t sent_ns;              /* when */
-    unsigned long progress;                /* when the timer last looked */
+    unsigned long progress, joined_before; /* when the timer last looked */
     uint64_t progress_ns;                  /* when there was progress last */
     struct latency first, median, last;
 };

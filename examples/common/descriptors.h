@@ -5,7 +5,7 @@
 #ifndef DESCRIPTORS_H
 #define DESCRIPTORS_H
 
-/* Raises the limit as far as it goes without privileges (setrlimit(2)); returns how many descriptors may be open now. */
+/* Raises the limit as far as it goes without privileges (setrlimit(2)); returns how many may be open now. */
 unsigned long descriptors_raise(void);
 
 #endif

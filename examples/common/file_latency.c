@@ -14,9 +14,6 @@ enum { THREADS_MIN = 2 };
 static void place_downloads(struct file_latency *test)
 {
     unsigned long others = ferry_pool_size(test->client.pool) - 1;
-    test->each = calloc(test->downloads, sizeof *test->each);
-    if (!test->each)
-        err(EXIT_FAILURE, "cannot start");
     for (unsigned long i = 0; i < test->downloads; i++) {
         test->each[i].test = test;
         test->each[i].loop = others > 0 ? 1 + i % others : 0;
@@ -35,6 +32,9 @@ void file_latency_init(struct file_latency *test, int argc, char **argv)
     example_flags flags = example_parse(argc, argv, &(example_usage){.operand = "ADDRESS", .flags = own});
     if (flags.pool.threads == 1)
         flags.pool.threads = THREADS_MIN;
+    test->each = calloc(test->downloads, sizeof *test->each);
+    if (!test->each)
+        err(EXIT_FAILURE, "cannot start");
     client_init(&test->client, &flags, 1);
     place_downloads(test);
 }

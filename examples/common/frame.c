@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The codec of frame.h. Bytes are put together one by one: a header lies at any address, and the machine may be of either
- * byte order.
+ * The codec of frame.h. Bytes are put together one by one: a header lies at any address, and the machine may be of
+ * either byte order.
  */
 #include "frame.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The next frame of a connection, in a straight line: for the programs of examples/coroutine. With callbacks frame_parse()
- * is all that is needed.
+ * The next frame of a connection, in a straight line: for the programs of examples/coroutine. With callbacks
+ * frame_parse() is all that is needed.
  */
 #ifndef FRAME_RECV_H
 #define FRAME_RECV_H

@@ -11,17 +11,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* So many connect at a time, fewer than a listener's queue has room for; and so many descriptors are for other things, a
- * few a loop among them. */
-enum { AT_A_TIME = 256, SPARE = 64, SPARE_A_LOOP = 8 };
+/* So many connect at a time, fewer than a listener's queue has room for; and so many descriptors are for other things, the
+ * loops' among them. */
+enum { AT_A_TIME = 256, SPARE = 100 };
 
-static void find_descriptors(const struct idle *idle)
+static void find_descriptors(unsigned long connections)
 {
     unsigned long limit = descriptors_raise();
-    unsigned long wanted = idle->count + SPARE + SPARE_A_LOOP * ferry_pool_size(idle->client.pool);
-    if (limit < wanted)
-        errx(EXIT_FAILURE, "%lu connections need %lu descriptors, and only %lu are allowed (ulimit -Hn)", idle->count,
-             wanted, limit);
+    if (limit < connections + SPARE)
+        errx(EXIT_FAILURE, "%lu connections need %lu descriptors, and only %lu are allowed (ulimit -Hn)", connections,
+             connections + SPARE, limit);
 }
 
 void idle_init(struct idle *idle, int argc, char **argv)
@@ -32,11 +31,11 @@ void idle_init(struct idle *idle, int argc, char **argv)
         {0},
     };
     example_flags flags = example_parse(argc, argv, &(example_usage){.operand = "ADDRESS", .flags = own});
-    client_init(&idle->client, &flags, 0);
-    find_descriptors(idle);
+    find_descriptors(idle->count);
     idle->conns = calloc(idle->count, sizeof *idle->conns);
     if (!idle->conns)
         err(EXIT_FAILURE, "cannot start");
+    client_init(&idle->client, &flags, 0);
     idle->began_ns = latency_now();
 }
 

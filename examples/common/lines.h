@@ -2,8 +2,8 @@
  *
  * Lines that somebody types, or that a file or pipe has: read by pieces, without blocking where that must not be.
  *
- * lines_wait() is what blocks, and is for a worker thread; lines_stop() ends it from another, since nobody can tell when
- * the next key will be pressed. Then lines_read() has something without waiting, and lines_next() takes it apart.
+ * lines_wait() is what blocks, and is for a worker thread; lines_stop() ends it from another, since nobody can tell
+ * when the next key will be pressed. Then lines_read() has something without waiting, and lines_next() takes it apart.
  */
 #ifndef LINES_H
 #define LINES_H
@@ -32,7 +32,7 @@ void lines_fini(struct lines *lines);
 void lines_wait(void *lines);
 void lines_stop(struct lines *lines); /* any thread; also before the wait */
 
-/* Reads what is there, up to a buffer full: 1; 0 = the end; or -errno of read(2). Take all lines out before the next. */
+/* Reads what is there, up to a buffer full: 1; 0 = the end; or -errno of read(2). Take all lines out in between. */
 int lines_read(struct lines *lines);
 
 /* Takes the next line out, without its end: 1; 0 = the rest has not been read yet; -EMSGSIZE = it was too long, and is

@@ -46,7 +46,7 @@ static void give_back(struct room *room, struct roll *roll)
         free_roll(roll);
 }
 
-/* Makes the room's list one that may be changed, and has a place free; with the lock held. It doubles when it is full. */
+/* Makes the room's list one that may be changed, and has a place free; with the lock held. A full one doubles. */
 static struct roll *make_changeable(struct room *room)
 {
     struct roll *old = room->roll;

@@ -3,9 +3,9 @@
  * Who is in the chat: a list that some loops read while others change it.
  *
  * A broadcast goes through thousands of members. A lock held all the while would stop each loop that has something to
- * say, or lets somebody in. So a list that is being read does not change. Whoever reads it holds a reference, and the lock
- * only to take it; who comes or goes meanwhile changes a copy, which takes the list's place. While nobody reads, the
- * list itself is changed: when ten thousand come, one after the other, that is not ten thousand copies.
+ * say, or lets somebody in. So a list that is being read does not change. Whoever reads it holds a reference, and the
+ * lock only to take it; who comes or goes meanwhile changes a copy, which takes the list's place. While nobody reads,
+ * the list itself is changed: when ten thousand come, one after the other, that is not ten thousand copies.
  *
  * A list has a reference to each of its connections. One that has closed since is sent to in vain, but safely.
  *

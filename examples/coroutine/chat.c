@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Chat: what one says goes to all, the one who says it included. Messages are framed as common/frame.h draws it. The idea:
- * one loop can send to the connections of all. The coroutine that received a message puts it into one blob, header and
- * all, and sends that to every member itself, whichever loop the member is on: nothing is copied for a receiver, nothing
- * is posted, and no lock is held meanwhile (common/room.h). What one member says comes to all in the same order.
+ * Chat: what one says goes to all, the one who says it included. Messages are framed as common/frame.h draws it. The
+ * idea: one loop can send to the connections of all. The coroutine that received a message puts it into one blob,
+ * header and all, and sends that to every member itself, whichever loop the member is on: nothing is copied for a
+ * receiver, nothing is posted, and no lock is held meanwhile (common/room.h). What one member says comes to all in its
+ * order.
  *
  * Nobody waits for a member who reads too slowly: when --max-pending bytes are waiting for it, it has to go.
  *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A client for the chat: a line on stdin is a message, and each message that comes is a line on stdout. The idea: two
- * coroutines, one a direction. What blocks goes to a worker thread: reading from a terminal does, and there is no telling
- * for how long. So ferry_offload() parks until a worker has seen that there is something, and then it is read.
+ * coroutines, one a direction. What blocks goes to a worker thread: reading from a terminal does, and there is no
+ * telling for how long. So ferry_offload() parks until a worker has seen that there is something, and then it is read.
  *
  * At the end of stdin (Ctrl-D) it half-closes, and shows what still comes, until the server closes, too.
  *

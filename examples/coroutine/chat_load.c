@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Load for a chat: fills a room with connections, has messages said, and tells when the first, the median and the last of
- * the connections had each of them. The idea: thousands of connections on a few loops, each a coroutine that receives; what
- * one of them says, the loops of all of them measure (common/chat_load.h).
+ * Load for a chat: fills a room with connections, has messages said, and tells when the first, the median and the last
+ * of the connections had each of them. The idea: thousands of connections on a few loops, each a coroutine that
+ * receives; what one of them says, the loops of all of them measure (common/chat_load.h).
  *
  *   $ ./chat --threads 2 &
  *   $ ./chat_load 127.0.0.1:2024 --connections 1000 --messages 100 --threads 2

@@ -9,7 +9,7 @@ import threading
 import server
 from chat_member import LONGEST, Member, close_all, enter_all, frame
 from example import Everywhere, Example
-from server import wait_until
+from relay import Task
 
 MIB = 1 << 20
 SLOW = int(os.environ.get("FERRY_TEST_SLOW", "1"))
@@ -21,29 +21,6 @@ BODIES = (b"hello", b"", "caf\u00e9 \u26f4".encode(), b"\xff\x00\x80 not UTF-8",
 def read_log(program):
     """What it has said on stderr so far; its own position in that file is left alone."""
     return os.pread(program.stderr.fileno(), 1 << 16, 0).decode()
-
-
-class Task(threading.Thread):
-    """What a member does meanwhile; result() is what came of it."""
-
-    def __init__(self, do, *arguments):
-        super().__init__(daemon=True)
-        self.do, self.arguments, self.outcome = do, arguments, None
-        self.start()
-
-    def run(self):
-        try:
-            self.outcome = self.do(*self.arguments)
-        except BaseException as error:  # for the thread that asks
-            self.outcome = error
-
-    def result(self):
-        self.join(4 * server.FAIL_SAFE_S)
-        if self.is_alive():
-            raise AssertionError(f"never ended: {self.do}")
-        if isinstance(self.outcome, BaseException):
-            raise self.outcome
-        return self.outcome
 
 
 class Chat(Everywhere, Example):
@@ -123,8 +100,8 @@ class Chat(Everywhere, Example):
             close_all(members)
 
     def test_joins_and_leaves(self):
-        """Others come and go, in each way there is, while two speak: those who stay miss nothing and hear nothing twice, and
-        those who come hear all from some message on."""
+        """Others come and go, in each way there is, while two speak: those who stay miss nothing and hear nothing
+        twice, and those who come hear all from some message on."""
         with self.start("--threads", "3", *PATIENT) as program:
             members = enter_all(program.address, 6)
             stop = threading.Event()

@@ -15,9 +15,9 @@ import tempfile
 import threading
 import unittest
 
-import clients
 import server
 from chat_member import LONGEST, Member, frame
+from client_program import Partner, close_at_once, reset_at_once, wait_end
 from server import FAIL_SAFE_S, Server
 
 SLOW = int(os.environ.get("FERRY_TEST_SLOW", "1"))
@@ -25,7 +25,7 @@ PATIENT = ("--max-pending", str(1 << 30))
 
 
 def run(name, *arguments, said=b"", **options):
-    """Runs a client to its end with that on stdin; returns its status, and what it said on stdout and stderr, in bytes."""
+    """Runs a client to its end with that on stdin; returns its status, what it showed, in bytes, and said on stderr."""
     with tempfile.TemporaryFile() as stdin:
         stdin.write(said)
         stdin.seek(0)
@@ -35,30 +35,14 @@ def run(name, *arguments, said=b"", **options):
 
 
 @contextlib.contextmanager
-def fake_server(serve):
-    """The address of a server that runs serve(socket) for one connection after the other."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(FAIL_SAFE_S)
-
-        def accept():
-            with contextlib.suppress(OSError):  # the listener is closed, or the client is gone
-                while True:
-                    connection, _ = listener.accept()
-                    connection.settimeout(FAIL_SAFE_S)
-                    with connection:
-                        serve(connection)
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield "127.0.0.1:%d" % listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join(FAIL_SAFE_S)
-
-
-def read_and_reset(connection):
-    """A reset right after the connecting could be taken for a failure of that."""
-    connection.recv(1)
-    clients.reset(connection)
+def killed_in_time(pid):
+    """So that reading from a program that hangs ends."""
+    timer = threading.Timer(FAIL_SAFE_S, os.kill, (pid, signal.SIGKILL))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class Refusals:
@@ -122,7 +106,7 @@ class Client(Refusals, unittest.TestCase):
         with Server("chat", "--threads", "2") as chat, Member(chat.address).enter() as other:
             with subprocess.Popen(
                 [*command, chat.address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-            ) as client:
+            ) as client, killed_in_time(client.pid):
                 for number in range(20):
                     client.stdin.write(b"from the client %d\n" % number)
                     self.assertEqual(client.stdout.readline(), b"from the client %d\n" % number)
@@ -134,19 +118,25 @@ class Client(Refusals, unittest.TestCase):
                 self.assertEqual(client.stdout.read(), b"")
                 self.assertEqual(client.wait(FAIL_SAFE_S), 0)
 
-    def on_terminal(self, address):
-        """The client's process, on a terminal of its own; and that terminal, from the outside."""
+    @contextlib.contextmanager
+    def on_terminal(self, address, status):
+        """That terminal from the outside; inside it the client runs, and at the end it has ended with that status."""
         pid, terminal = pty.fork()
         if pid == 0:
             command = server.command(self.name, address)
-            os.execvp(command[0], command)
-        return pid, os.fdopen(terminal, "r+b", buffering=0)
+            try:
+                os.execvp(command[0], command)
+            finally:
+                os._exit(127)
+        with killed_in_time(pid):
+            with os.fdopen(terminal, "r+b", buffering=0) as file:
+                yield file
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), status)
 
     def test_terminal(self):
         """What is typed is echoed by the terminal, and shown once more when it was said; Ctrl-D ends."""
         with Server("chat") as chat, Member(chat.address).enter() as other:
-            pid, terminal = self.on_terminal(chat.address)
-            with terminal:
+            with self.on_terminal(chat.address, status=0) as terminal:
                 terminal.write(b"typed\n")
                 self.assertEqual(read_terminal(terminal, 2), [b"typed", b"typed"])
                 self.assertEqual(other.hear(), b"typed")
@@ -154,27 +144,23 @@ class Client(Refusals, unittest.TestCase):
                 self.assertEqual(read_terminal(terminal, 2), [b"^[]0;title^G", b"answer"])
                 terminal.write(b"\x04")
                 self.assertEqual(read_end(terminal), b"")
-                self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
 
     def test_interrupt(self):
         """Ctrl-C ends it while it waits for a key; that is not the end of the conversation, and told so."""
-        with Server("chat") as chat:
-            pid, terminal = self.on_terminal(chat.address)
-            with terminal:
-                terminal.write(b"typed\n")
-                read_terminal(terminal, 2)
-                terminal.write(b"\x03")
-                self.assertIn(b"chat_client: interrupted\r\n", read_end(terminal))
-                self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 1)
+        with Server("chat") as chat, self.on_terminal(chat.address, status=1) as terminal:
+            terminal.write(b"typed\n")
+            read_terminal(terminal, 2)
+            terminal.write(b"\x03")
+            self.assertIn(b"chat_client: interrupted\r\n", read_end(terminal))
 
     def check_ended(self, serve, says, shown=b"", said=b"", **options):
         """stdin stays open meanwhile: the client has not ended by itself."""
         stdin, held = os.pipe()
         os.write(held, said)
         try:
-            with fake_server(serve) as address:
-                says = f"{self.name}: {says.format(address=address)}\n"
-                self.assertEqual(run(self.name, address, stdin=stdin, **options), (1, shown, says))
+            with Partner(serve) as partner:
+                says = f"{self.name}: {says.format(address=partner.address)}\n"
+                self.assertEqual(run(self.name, partner.address, stdin=stdin, **options), (1, shown, says))
         finally:
             os.close(stdin)
             os.close(held)
@@ -189,12 +175,12 @@ class Client(Refusals, unittest.TestCase):
         self.check_ended(lambda connection: connection.sendall(message + message[:-1]), within, b"shown\n")
         self.check_ended(lambda connection: connection.sendall(struct.pack(">I", LONGEST + 1)), no_chat)
         self.check_ended(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n"), no_chat)
-        self.check_ended(read_and_reset, "connection to {address}: reset by the peer", said=b"line\n")
+        self.check_ended(reset_at_once, "connection to {address}: reset by the peer", said=b"line\n")
 
     def test_stdout_full(self):
         with open("/dev/full", "wb") as full:
             self.check_ended(
-                lambda connection: (connection.sendall(frame(b"x")), clients.read_all(connection)),
+                lambda connection: (connection.sendall(frame(b"x")), wait_end(connection)),
                 "cannot write to stdout",
                 stdout=full,
             )
@@ -207,9 +193,9 @@ class Client(Refusals, unittest.TestCase):
             for byte in b"".join(map(frame, bodies)):
                 connection.sendall(bytes([byte]))
 
-        with fake_server(serve) as address:
+        with Partner(serve) as partner:
             shown = b"".join(body + b"\n" for body in bodies)
-            self.assertEqual(run(self.name, address), (0, shown, ""))
+            self.assertEqual(run(self.name, partner.address), (0, shown, ""))
 
     def test_stdin_is_a_folder(self):
         folder = os.open("/", os.O_RDONLY)
@@ -264,7 +250,7 @@ class Load(Refusals, unittest.TestCase):
             self.check_runs(chat, 100, 20, "--threads", "2", "--size", "65536", size=65536)
 
     def test_seen_by_another(self):
-        """Each message is said once, in order, framed as an independent codec expects; and a stranger's does no harm."""
+        """Each message is said once, in order, framed as an independent codec expects; a stranger's does no harm."""
         with Server("chat", "--threads", "2") as chat, Member(chat.address).enter() as other:
             other.say(b"a stranger", b"")
             self.check_runs(chat, 20, 10)
@@ -275,8 +261,8 @@ class Load(Refusals, unittest.TestCase):
             self.assertEqual(len({body[10:] for body in bodies}), 1)
 
     def test_ten_thousand(self):
-        """As many as there are descriptors for, if that is less."""
-        count = min(10_000 // SLOW, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 200)
+        """As many as there are descriptors for, if that is less. A coroutine costs ThreadSanitizer a megabyte."""
+        count = min(10_000 // SLOW**2, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 200)
         with Server("chat", "--threads", "2") as chat:
             self.check_runs(chat, count, 3, "--threads", "2")
 
@@ -295,21 +281,21 @@ class Load(Refusals, unittest.TestCase):
             self.check_report(report, 100, 1)
 
     def check_ended(self, serve, says, *flags):
-        with fake_server(serve) as address:
-            says = says.format(address=address)
-            self.check_fails(1, says, address, "--connections", "1", *flags)
+        with Partner(serve) as partner:
+            says = says.format(address=partner.address)
+            self.check_fails(1, says, partner.address, "--connections", "1", *flags)
 
     def test_ends_of_a_server(self):
-        self.check_ended(lambda connection: None, "{address} closed a connection")
-        self.check_ended(read_and_reset, "connection to {address}: reset by the peer")
+        self.check_ended(close_at_once, "{address} closed a connection")
+        self.check_ended(reset_at_once, "connection to {address}: reset by the peer")
         self.check_ended(
-            lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n"),
+            lambda connection: (connection.sendall(b"HTTP/1.1 400 Bad Request\r\n"), wait_end(connection)),
             "{address} is no chat: a message of more than 65536 bytes",
         )
 
     def test_server_that_says_nothing(self):
         self.check_ended(
-            clients.read_all,
+            wait_end,
             "nothing came for 1 s: of 1 connections 1 are open, 0 in the room; 0 have message 0",
             "--patience",
             "1",

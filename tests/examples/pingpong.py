@@ -127,7 +127,7 @@ class PingpongClient(ClientProgram, unittest.TestCase):
                 connection.sendall(part)
 
         with Partner(trickle) as partner:
-            self.play(partner.address, "--size", "200000")
+            self.play(partner.address, "--size", "50000")
 
     def test_server_that_is_read_from_first(self):
         """It takes nothing more until what it has sent is read; so the client must not wait for it with its block."""

@@ -63,6 +63,15 @@ class Echo(Everywhere, Example):
             clients.reset(client)
             self.session(server.address)
 
+    def test_reset_when_held_back(self):
+        """The server waits for a client that does not read; what it waits with is gone with the connection."""
+        with self.start() as server:
+            client = clients.connect(server.address)
+            send_until_blocked(client, hashlib.sha256(), 64 * MIB)
+            clients.reset(client)
+            server.wait_idle()
+            self.session(server.address)
+
     def test_killed_client(self):
         with self.start() as server:
             clients.kill_client(server)
