@@ -130,7 +130,7 @@ def loads():
     for conns, size, seconds, quick in ((1, 64, 0.2, True), (100, 64, 0.2, True), (100, 16384, 0.2, True),
                                         (10000, 64, 0.5, False)):
         yield Load("broadcast", f"{conns:,}" if size == 64 else f"{conns:,} of 16 KiB", "broadcast", "broadcast",
-                   {"conns": conns, "size": size}, conns if size == 64 else 0, 5, seconds, quick)
+                   {"conns": conns, "size": size}, conns if size == 64 else 0, 5 if quick else 3, seconds, quick)
     for conns in (1, 16, 256):
         yield Load("files", f"{conns}", "file", "download", {"conns": conns, "bytes": FILE_TOTAL // conns}, conns,
                    quick=conns == 16)

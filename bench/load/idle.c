@@ -29,7 +29,7 @@ static long resident(pid_t pid)
 
 static void greet_all(load *l, long count)
 {
-    for (long i = count - 1; i >= 0 && i >= count - 500; i--)
+    for (long i = count - 1; i >= 0 && i >= count - 2000; i--)
         load_exchange(l, i + 1);
 }
 

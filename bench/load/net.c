@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-    OPEN_AT_ONCE = 500, /* below any server's backlog */
+    OPEN_AT_ONCE = 2000, /* below any server's backlog */
     ROUNDS = 5,
 };
 
