@@ -17,6 +17,7 @@ import pathlib
 import re
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -241,6 +242,7 @@ def main():
     if len(cores) < 2:
         sys.exit("bench: it takes two cores, one for the server and one for the load")
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped, and the file is removed
     bench = Bench(options.build.resolve(), cores, options.quick)
     loads = [load for load in suite.loads()
              if (load.quick or not options.quick) and options.only in (None, load.group)]
