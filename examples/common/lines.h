@@ -28,8 +28,8 @@ struct lines {
 int lines_init(struct lines *lines, int fd);
 void lines_fini(struct lines *lines);
 
-/* Blocks until there is something to read, or the end, or lines_stop(). The argument is a struct lines *. */
-void lines_wait(void *lines);
+/* Blocks until there is something to read, or the end, or lines_stop(). `arg` is a struct lines *. */
+void lines_wait(void *arg);
 void lines_stop(struct lines *lines); /* any thread; also before the wait */
 
 /* Reads what is there, up to a buffer full: 1; 0 = the end; or -errno of read(2). Take all lines out in between. */

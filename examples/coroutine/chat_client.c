@@ -51,15 +51,12 @@ static void send_lines(struct chat *chat)
     }
 }
 
-/* The way out. All that was read goes out before more is: so a file is read no faster than that. */
+/* The way out. A send parks when too much waits to be sent: so a file is read no faster than that. */
 static void send_all(void *arg)
 {
     struct chat *chat = arg;
     int result = 1;
-    while (result > 0 && ferry_flush(chat->conn) == 0) {
-        ferry_offload(lines_wait, &chat->lines);
-        if (chat->over)
-            break;
+    while (result > 0 && ferry_offload(lines_wait, &chat->lines) == 0 && !chat->over) {
         result = lines_read(&chat->lines);
         send_lines(chat);
     }

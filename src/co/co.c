@@ -23,7 +23,7 @@ static struct fy_co *running_on(const ferry_loop *loop)
 
 struct fy_co *fy_co_self(void)
 {
-    return running_on(ferry_loop_current());
+    return running_on(fy_loop_current);
 }
 
 struct fy_co *fy_co_need(const char *call)

@@ -42,7 +42,7 @@ static void block(struct fy_sleeper *s, pthread_mutex_t *lock)
 int fy_sleep(struct fy_list *sleepers, pthread_mutex_t *lock, const char *why, const void *what)
 {
     struct fy_sleeper sleeper = {.co = fy_co_self(), .news.run = arrive};
-    if (!sleeper.co && ferry_loop_current())
+    if (!sleeper.co && fy_loop_current)
         return -EDEADLK;
     fy_list_append(sleepers, &sleeper.link);
     if (sleeper.co)

@@ -333,13 +333,17 @@ void fy_conn_enter(ferry_conn *c)
 void fy_conn_leave(ferry_conn *c)
 {
     uint64_t start = c->out.written;
-    unsigned seen = 0;
+    unsigned seen = 0, due = 1;
     for (int round = 0; round < ROUNDS && c->out.written - start < FY_TURN_BYTES; round++) {
-        unsigned due = take_due(c);
+        due = take_due(c);
         if (due == 0)
             break;
         seen |= due;
         settle(c, due);
+    }
+    if (due == 0 && !(seen & FY_DUE_PROGRESS) && !c->loop->stopping) {
+        c->entered = false; /* other threads post what they make due since */
+        return;
     }
     if (seen & FY_DUE_PROGRESS)
         tell_progress(c);

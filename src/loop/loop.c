@@ -15,11 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local ferry_loop *current;
+_Thread_local ferry_loop *fy_loop_current;
 
 ferry_loop *ferry_loop_current(void)
 {
-    return current;
+    return fy_loop_current;
 }
 
 uint64_t ferry_loop_now(const ferry_loop *loop)
@@ -74,7 +74,7 @@ void fy_loop_post(ferry_loop *loop, struct fy_task *task)
 {
     fy_mailbox_put(&loop->mail, &task->letter);
     atomic_fetch_add_explicit(&loop->posts, 1, memory_order_relaxed);
-    if (current == loop)
+    if (fy_loop_current == loop)
         return;
     if (atomic_load(&loop->asleep) && atomic_exchange(&loop->asleep, false)) {
         atomic_fetch_add_explicit(&loop->wakeups, 1, memory_order_relaxed);
@@ -95,8 +95,8 @@ int64_t fy_loop_idle_ns(const ferry_loop *loop)
 
 void fy_loop_settle(ferry_loop *loop)
 {
-    ferry_loop *outer = current;
-    current = loop;
+    ferry_loop *outer = fy_loop_current;
+    fy_loop_current = loop;
     struct fy_letter *letter = fy_mailbox_take(&loop->mail);
     while (letter) {
         struct fy_task *task = FY_CONTAINER(letter, struct fy_task, letter);
@@ -105,7 +105,7 @@ void fy_loop_settle(ferry_loop *loop)
     }
     while (!fy_list_empty(&loop->dead))
         loop->bury(&loop->dead);
-    current = outer;
+    fy_loop_current = outer;
 }
 
 static void run_timers(ferry_loop *loop)
@@ -121,8 +121,8 @@ static void run_timers(ferry_loop *loop)
 
 int fy_loop_turn(ferry_loop *loop, int64_t timeout_ns)
 {
-    ferry_loop *outer = current;
-    current = loop;
+    ferry_loop *outer = fy_loop_current;
+    fy_loop_current = loop;
     loop->counters.turns++;
     if (timeout_ns != 0) {
         atomic_store(&loop->asleep, true);
@@ -137,6 +137,6 @@ int fy_loop_turn(ferry_loop *loop, int64_t timeout_ns)
     loop->counters.events += loop->poll->backend->reap(loop->poll);
     run_timers(loop);
     fy_loop_settle(loop);
-    current = outer;
+    fy_loop_current = outer;
     return error;
 }

@@ -89,9 +89,13 @@ static inline void fy_loop_does(ferry_loop *loop, const char *doing, const char 
                           memory_order_release);
 }
 
+/* The loop whose turn runs on this thread, or NULL. Looked up several times a message: initial-exec makes that one
+ * instruction in a shared library, too. */
+extern _Thread_local ferry_loop *fy_loop_current __attribute__((tls_model("initial-exec")));
+
 static inline bool fy_loop_here(const ferry_loop *loop)
 {
-    return ferry_loop_current() == loop;
+    return fy_loop_current == loop;
 }
 
 /* Frees the user's timers that have not fired. */

@@ -79,7 +79,7 @@ static void run_post(struct fy_task *task)
     void (*fn)(void *) = post->fn;
     void *arg = post->arg;
     give_back(post);
-    fy_loop_does(ferry_loop_current(), "post", NULL, (const void *)(uintptr_t)fn);
+    fy_loop_does(fy_loop_current, "post", NULL, (const void *)(uintptr_t)fn);
     fn(arg);
 }
 

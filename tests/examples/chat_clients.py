@@ -7,6 +7,7 @@ import pty
 import random
 import re
 import resource
+import select
 import signal
 import socket
 import struct
@@ -15,6 +16,7 @@ import tempfile
 import threading
 import unittest
 
+import clients
 import server
 from chat_member import LONGEST, Member, frame
 from client_program import Partner, close_at_once, reset_at_once, wait_end
@@ -184,6 +186,28 @@ class Client(Refusals, unittest.TestCase):
                 "cannot write to stdout",
                 stdout=full,
             )
+
+    def test_server_that_does_not_read(self):
+        """Then stdin is not read either, before it is all in memory; and when the server reads, nothing is missing."""
+        line, limit, go = b"x" * 1000, 64 << 20, threading.Event()
+        came = []
+
+        def serve(connection):
+            go.wait(FAIL_SAFE_S)
+            came.append(clients.read_all(connection))
+
+        with Partner(serve) as partner, subprocess.Popen(
+            server.command(self.name, partner.address), stdin=subprocess.PIPE, bufsize=0
+        ) as client, killed_in_time(client.pid):
+            count = 0
+            while count * len(line) < limit and select.select([], [client.stdin], [], 1.0)[1]:
+                client.stdin.write(line + b"\n")
+                count += 1
+            go.set()
+            self.assertLess(count * len(line), limit)
+            client.stdin.close()
+            self.assertEqual(client.wait(FAIL_SAFE_S), 0)
+        self.assertTrue(came == [frame(line) * count])
 
     def test_pieces(self):
         """Messages come in any pieces."""

@@ -69,7 +69,8 @@ class Server:
 
     def __exit__(self, kind, value, trace):
         if kind is not None:
-            print(f"{self.command} said on stderr {self._end()!r}", file=sys.stderr)
+            state = "runs" if self.process.poll() is None else f"ended with {self.process.returncode}"
+            print(f"{self.command} {state}, and said on stderr {self._end()!r}", file=sys.stderr)
             return
         if self.process.poll() is None:
             self.wait_idle()

@@ -30,6 +30,7 @@ PUZZLES = {  # with their only solution
 PUZZLE, SOLUTION = next(iter(PUZZLES.items()))
 # It takes a while to find that there is no solution.
 LONG_ONE = "000005080000601043000000000010500000000106000300000005530000061000000004000000000"
+LONG_TIME = max(400 // SLOW**2, 10)  # so many of them: a third of a second for a worker, anywhere
 
 BAD = b"Bad Request!\r\n"
 TOO_LONG = b"Id too long!\r\n"
@@ -101,10 +102,11 @@ class Sudoku(Everywhere, Example):
         """The expected answers, in their order if there is one; and what is said last, behind all of them."""
         self.assertEqual(found[len(found) - len(last) :], last)
         lines = found[: len(found) - len(last)].splitlines(keepends=True)
-        if self.ordered:
-            self.assertEqual(lines, expected)
-        else:
-            self.assertEqual(sorted(lines), sorted(expected))
+        if not self.ordered:
+            lines, expected = sorted(lines), sorted(expected)
+        for line, answer in zip(lines, expected):
+            self.assertEqual(line, answer)
+        self.assertEqual(len(lines), len(expected))
 
     def stats(self, program):
         """What the second port tells, by name."""
@@ -194,8 +196,9 @@ class Sudoku(Everywhere, Example):
             self.assert_answers(clients.ask(program.address, b"".join(requests) + requests[0][:-1]), answers)
 
     def test_client_that_never_reads(self):
-        """It is held back before it can fill our memory; and when it reads after all, nothing is missing. A full board is
-        its own solution."""
+        """It is held back before it can fill our memory; and when it reads after all, nothing is missing.
+
+        A full board is its own solution."""
         limit = 64 * MIB
         with self.start() as program, clients.connect(program.address, receive_buffer=32 << 10) as client:
             sent = send_until_blocked(client, limit)
@@ -278,7 +281,7 @@ class SudokuWorkers(Sudoku):
 
     def test_in_flight_is_bounded(self):
         """However much two clients ask, no more is seen at the workers at any time."""
-        count = 1000 // SLOW
+        count = LONG_TIME
         flood = request(LONG_ONE) * count
         with self.start_with_stats("--in-flight", "4") as program:
             both = [clients.connect(program.address) for _ in range(2)]
@@ -299,9 +302,25 @@ class SudokuWorkers(Sudoku):
         self.assertTrue(0 < most <= 8, f"{most} in flight")
         self.assertTrue(all(int(found["queued"]) <= int(found["in flight"]) for found in seen))
 
+    def test_one_in_flight(self):
+        """A worker makes room all the time, also between the moment when it is missed and the pause for it."""
+        requests, answers = many_requests(5000 // SLOW)
+        with self.start("--in-flight", "1") as program, clients.connect(program.address) as client:
+            with Sending(client, b"".join(requests)):
+                self.assert_answers(clients.read_all(client), answers)
+
+    def test_nothing_counts_behind_a_bad_line(self):
+        """Also what comes while the answers to what was before it are still in work."""
+        count = LONG_TIME
+        with self.start_with_stats("--in-flight", str(count)) as program, clients.connect(program.address) as client:
+            client.sendall(request(LONG_ONE) * count + b"bad\r\n")
+            server.wait_until(lambda: self.stats(program)["bad requests"] == "1", "the bad line is seen")
+            client.sendall(request(PUZZLE))
+            self.assertTrue(clients.read_all(client) == request("NoSolution") * count + BAD)
+
     def test_stops_behind_the_last_answer(self):
         """What the workers have when the signal comes is answered before the connection is closed."""
-        count = 400 // SLOW
+        count = LONG_TIME
         with self.start_with_stats("--in-flight", str(count)) as program, clients.connect(program.address) as client:
             client.sendall(request(LONG_ONE) * count)
             server.wait_until(lambda: self.stats(program)["requests"] == str(count), "all are with the workers")
@@ -311,11 +330,12 @@ class SudokuWorkers(Sudoku):
 
     def test_gone_clients_are_not_worked_for(self):
         """Of what they have asked only the little is solved that was before they were seen to have gone."""
-        count = 2000 // SLOW
-        with self.start_with_stats("--in-flight", str(count)) as program:
+        count = 5 * LONG_TIME
+        flags = ("--workers", "1", "--in-flight", str(count), "--stats", "127.0.0.1:0")
+        with WithStats(server.Server(self.name, *flags)) as program:
             client = clients.connect(program.address)
             client.sendall(request(LONG_ONE) * count)
-            server.wait_until(lambda: self.stats(program)["requests"] == str(count), "all are with the workers")
+            server.wait_until(lambda: self.stats(program)["requests"] == str(count), "all are with the worker")
             clients.reset(client)
             program.wait_idle()
             server.wait_until(lambda: self.stats(program)["in flight"] == "0", "nothing is left in flight")
@@ -339,8 +359,9 @@ class WithStats:
 
 
 def send_until_blocked(client, limit):
-    """Sends full boards until nothing is taken for a while, or so much was taken that it will not be; returns it all."""
-    text = b"".join(request(SOLUTION, f"{number:07}") for number in range(limit // len(request(SOLUTION, "1234567")) + 1))
+    """Sends full boards until nothing is taken for a while, or so much that it will not be blocked; returns it all."""
+    line = len(request(SOLUTION, "1234567"))
+    text = b"".join(request(SOLUTION, f"{number:07}") for number in range(limit // line + 1))
     size = 0
     client.setblocking(False)
     while size < limit and select.select([], [client], [], 1.0)[1]:

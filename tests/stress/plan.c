@@ -69,7 +69,7 @@ static void choose_buffers(struct plan *plan, uint64_t *series)
         plan->receive_buffer = (int)(128 * KIB + random_below(series, 128 * KIB));
 }
 
-struct plan plan_make(uint64_t seed, uint64_t session, enum side side)
+static struct plan make(uint64_t seed, uint64_t session, enum side side)
 {
     uint64_t series = seed * 1000003 + session * 2 + (side == TARGET);
     series = random_next(&series);
@@ -79,6 +79,19 @@ struct plan plan_make(uint64_t seed, uint64_t session, enum side side)
     choose_stall(&plan, &series);
     choose_end(&plan, &series);
     choose_buffers(&plan, &series);
+    return plan;
+}
+
+/* Some whose other side will reset do not read again before that: it is told at once, or they are stuck. */
+struct plan plan_make(uint64_t seed, uint64_t session, enum side side)
+{
+    struct plan plan = make(seed, session, side);
+    struct plan other = make(seed, session, side == CLIENT ? TARGET : CLIENT);
+    if (plan.manner == FINISH && other.manner == RESET && other.end_at == UINT64_MAX && session % 2 == 0) {
+        plan.stall_at = other.total / 2;
+        plan.stall_ms = UINT32_MAX;
+        plan.answers = true; /* so the other cannot be done before its reset */
+    }
     return plan;
 }
 
