@@ -9,7 +9,8 @@
 #   make check     the tests under the sanitizers (gcc and clang) and valgrind; one of them: make check-asan, ...
 #   make check-big downloads of many GiB
 #   make check-stress  the relay between clients and targets that do anything; SECONDS=3600 makes it an hour
-#   make bench     what coroutines, idle connections and messages cost, on a calm machine
+#   make bench     speed, beside other libraries and the bare system calls, into docs/benchmarks; about ten minutes, on a
+#                  calm machine. make bench-quick takes two, and only prints
 #   make lint      clang-format, clang-tidy, cppcheck, shellcheck;  make format applies the first
 #   make install   to PREFIX, below DESTDIR
 #   make deps      installs the Debian packages that are missing for any of these (root or sudo)
@@ -19,7 +20,8 @@ PREFIX ?= /usr/local
 SECONDS ?= 60
 PRESETS_CHECKED := asan tsan clang-asan clang-tsan valgrind
 
-.PHONY: all deps demo test check check-big check-stress bench lint format install clean $(PRESETS_CHECKED:%=check-%)
+.PHONY: all deps demo test check check-big check-stress bench bench-quick bench-build \
+	lint format install clean $(PRESETS_CHECKED:%=check-%)
 
 all:
 	@command -v cmake >/dev/null && command -v ninja >/dev/null || \
@@ -61,11 +63,16 @@ check-stress:
 	cmake --build --preset test
 	FERRY_STRESS_SECONDS=$$(($(SECONDS) / 4)) ctest --preset stress
 
-bench:
+bench: bench-build
+	bench/run.py --out docs/benchmarks build/bench
+
+bench-quick: bench-build
+	bench/run.py --quick build/bench
+
+bench-build:
 	@cmake/deps.sh build test bench
-	cmake --preset test
-	cmake --build --preset test
-	bench/run.sh build/test
+	cmake --preset bench
+	cmake --build --preset bench
 
 lint:
 	@cmake/deps.sh build test lint

@@ -10,7 +10,7 @@ packages_for() {
     build) echo build-essential cmake ninja-build pkg-config libssl-dev ;;
     test) echo libcmocka-dev openssl python3 curl socat netcat-openbsd iproute2 procps gdb \
         gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
-    bench) echo libboost-context-dev ;;
+    bench) echo iproute2 libboost-context-dev libuv1-dev libevent-dev libasio-dev golang-go nginx-light gnuplot-nox ;;
     lint) echo clang clang-format clang-tidy cppcheck shellcheck ;;
     check) echo clang libclang-rt-14-dev valgrind ;;
     *) echo "deps.sh: no such part: $1 (build, test, lint, check, bench)" >&2 && return 1 ;;

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * bench: closes each connection as soon as it is there.
+ */
+#include "example.h"
+
+static void leave(ferry_conn *conn, void *arg)
+{
+    (void)arg;
+    ferry_close(conn);
+}
+
+int main(int argc, char **argv)
+{
+    example_flags flags = example_parse(argc, argv, &(example_usage){.listen = "127.0.0.1:0"});
+    ferry_service service = {.on_open = leave};
+    return example_serve(&flags, &service);
+}
