@@ -124,6 +124,7 @@ void fy_forward_readable(ferry_conn *from)
             return;
         }
         if (n <= 0) {
+            set_flowing(from, false);
             fy_input_arrived(from, NULL, n < 0 ? n : fy_sys_take_error(from->source.fd));
             return;
         }

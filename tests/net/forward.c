@@ -501,6 +501,25 @@ static void stopping_finishes_what_is_on_its_way(void)
     relay_stop(&relay);
 }
 
+/* One that has ended is not waited for. */
+static void stopping_ends_what_is_half_closed(void)
+{
+    struct relay relay;
+    char bytes[4];
+    relay_start(&relay, NULL);
+    peer_write(relay.near, "last", 4);
+    peer_half_close(relay.near);
+    peer_read(relay.far, bytes, 4);
+    peer_expect_eof(relay.far);
+    ferry_pool_stop(relay.host.pool);
+    peer_expect_eof(relay.near);
+    peer_half_close(relay.far);
+    count_wait(&relay.host.watch.closed, 2);
+    assert_reason(ferry_conn_error(relay.a), 0);
+    assert_reason(ferry_conn_error(relay.b), 0);
+    relay_stop(&relay);
+}
+
 struct refusal {
     ferry_conn *from, *to;
     int result;
@@ -559,6 +578,7 @@ const struct test_case test_cases[] = {
     {"without_descriptors", without_descriptors},
     {"a_pause_holds_it", a_pause_holds_it},
     {"stopping_finishes_what_is_on_its_way", stopping_finishes_what_is_on_its_way},
+    {"stopping_ends_what_is_half_closed", stopping_ends_what_is_half_closed},
     {"what_is_refused", what_is_refused},
     {NULL, NULL},
 };
