@@ -20,8 +20,8 @@ KIB = 1 << 10
 SESSIONS = 256
 ROUNDS, ROUND_S = 4, 60  # so many at least, of so many seconds at most
 WARM_UP = 2
-# What the allocator's pages may come to between two rounds that are alike. A session that leaks as little as a hundred
-# bytes comes to more than that: there are thousands.
+# What the allocator's pages may come to between two rounds that are alike. Some four hundred bytes that each session
+# leaks come to more than that in a minute; less takes longer.
 ALLOWED = 512 * KIB
 
 
