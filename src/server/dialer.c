@@ -146,24 +146,34 @@ static void look_up(struct fy_job *job)
     d->count = fy_addr_resolve(&d->address, false, d->found, ADDRESSES);
 }
 
-static void looked_up(struct fy_task *task)
+static void try_found(struct dial *d)
 {
-    struct dial *d = FY_CONTAINER(task, struct dial, resolving.done);
-    d->looking_up = false;
     d->next = 0;
-    if (!d->conn)
-        free(d);
-    else if (ferry_conn_error(d->conn) < 0)
-        return;
-    else if (d->count > 0)
+    if (d->count > 0)
         try_next(d);
     else
         failed(d, d->count);
 }
 
+static void looked_up(struct fy_task *task)
+{
+    struct dial *d = FY_CONTAINER(task, struct dial, resolving.done);
+    d->looking_up = false;
+    if (!d->conn)
+        free(d);
+    else if (ferry_conn_error(d->conn) == 0)
+        try_found(d);
+}
+
+/* Only a name needs a worker. Without one, who dials first connects first. */
 static void attempt(struct dial *d)
 {
     d->attempt++;
+    if (fy_addr_is_literal(&d->address)) {
+        look_up(&d->resolving);
+        try_found(d);
+        return;
+    }
     d->looking_up = true;
     fy_workers_submit(loop_of(d)->workers, &d->resolving);
 }

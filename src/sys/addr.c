@@ -89,6 +89,12 @@ static int resolve_local(const struct fy_addr *addr, struct fy_sockaddr *out)
     return 1;
 }
 
+bool fy_addr_is_literal(const struct fy_addr *addr)
+{
+    struct in6_addr any;
+    return addr->local || inet_pton(AF_INET, addr->host, &any) == 1 || inet_pton(AF_INET6, addr->host, &any) == 1;
+}
+
 int fy_addr_resolve(const struct fy_addr *addr, bool passive, struct fy_sockaddr *out, int cap)
 {
     if (addr->local)

@@ -26,6 +26,9 @@ struct fy_sockaddr {
 /* 0 or -EINVAL. No name is looked up. */
 int fy_addr_parse(const char *text, struct fy_addr *addr);
 
+/* Whether it can be resolved without looking a name up, and so without blocking. */
+bool fy_addr_is_literal(const struct fy_addr *addr);
+
 /* What it stands for: at most `cap` addresses into `out`; returns how many, or -errno (-ENOENT: no such name). Looks names
  * up, and so may block for long. `passive`: to listen on, so an empty host means all of this machine's. */
 int fy_addr_resolve(const struct fy_addr *addr, bool passive, struct fy_sockaddr *out, int cap);
