@@ -125,8 +125,8 @@ void fy_input_settle(ferry_conn *c)
     if (!request(c))
         return;
     give_again(c);
-    request(
-        c); /* it may have been paused again; or resumed again, which is due by itself, and nothing is read before */
+    /* It may have been paused again; or resumed again, which is due by itself, and nothing is read before. */
+    request(c);
 }
 
 void fy_input_want(ferry_conn *c, bool wanted)
