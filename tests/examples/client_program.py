@@ -4,6 +4,7 @@
 A partner is a server of a few lines of Python; for each connection it runs a function on a thread of its own.
 """
 
+import contextlib
 import errno
 import os
 import re
@@ -121,8 +122,11 @@ class Run:
         return self.process.returncode, rest, server.own_lines(self.stderr.read())
 
     def count_sockets(self):
-        folder = f"/proc/{self.process.pid}/fd"
-        return sum(os.readlink(os.path.join(folder, name)).startswith("socket:") for name in os.listdir(folder))
+        count = 0
+        for descriptor in os.scandir(f"/proc/{self.process.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+                count += os.readlink(descriptor.path).startswith("socket:")
+        return count
 
 
 class ClientProgram:

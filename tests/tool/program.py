@@ -157,8 +157,11 @@ class Serve(Process):
         return self.result
 
     def count_sockets(self):
-        directory = f"/proc/{self.process.pid}/fd"
-        return sum(os.readlink(f"{directory}/{name}").startswith("socket:") for name in os.listdir(directory))
+        count = 0
+        for descriptor in os.scandir(f"/proc/{self.process.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+                count += os.readlink(descriptor.path).startswith("socket:")
+        return count
 
     def wait_connections(self, number):
         wait_until(lambda: self.count_sockets() >= self.listeners + number, f"{number} connections")
