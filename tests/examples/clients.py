@@ -34,9 +34,11 @@ def connect(address, receive_buffer=None):
 
 
 def is_refused(address):
-    """Whether nobody listens there any more."""
+    """Whether nobody listens there any more. Who stands in a listener's queue when that is closed is reset."""
     try:
         connect(address).close()
+        return False
+    except ConnectionResetError:
         return False
     except ConnectionRefusedError:
         return True
