@@ -73,11 +73,32 @@ void fy_conn_mark(ferry_conn *c, unsigned due)
 {
     due &= c->driver->told | c->out.awaited | FY_DUE_ALWAYS;
     c->out.due |= (unsigned short)due;
-    if (due == 0 || c->out.posted || (fy_loop_here(c->loop) && c->entered))
+    if (due == 0)
+        return;
+    if (fy_loop_here(c->loop) && c->entered) {
+        c->marked = true;
+        return;
+    }
+    if (c->out.posted)
         return;
     c->out.posted = true;
     ferry_conn_ref(c);
-    fy_loop_post(c->loop, &c->task); /* under the lock, so that the connection, and its loop, cannot end meanwhile */
+    if (fy_loop_put(c->loop, &c->task))
+        c->out.bell = true;
+}
+
+void fy_conn_ring(ferry_conn *c)
+{
+    while (c->out.bell) {
+        c->out.bell = false;
+        c->out.ringing++; /* keeps the connection from ending, and so its loop */
+        fy_unlock(&c->out.lock);
+        fy_loop_ring(c->loop);
+        fy_lock(&c->out.lock);
+        c->out.ringing--;
+        if (c->out.dead)
+            fy_conn_mark(c, FY_DUE_END);
+    }
 }
 
 /* Waiting. */
@@ -129,11 +150,15 @@ static void wake(ferry_conn *c, unsigned due)
     set_awaited(c);
 }
 
+/* What has become due; of that, writing is done at once, which saves taking the lock again. */
 static unsigned take_due(ferry_conn *c)
 {
+    c->marked = false;
     fy_lock(&c->out.lock);
     unsigned due = c->out.due;
     c->out.due = 0;
+    if (due & FY_DUE_WRITE)
+        fy_outbox_write(c);
     fy_unlock(&c->out.lock);
     return due;
 }
@@ -153,7 +178,7 @@ void fy_conn_fail(ferry_conn *c, int reason)
 {
     fy_lock(&c->out.lock);
     fy_conn_fail_locked(c, reason);
-    fy_unlock(&c->out.lock);
+    fy_conn_unlock(c);
 }
 
 static ferry_verdict judge(const ferry_conn *c, int reason)
@@ -191,14 +216,15 @@ static void tell_close(ferry_conn *c, int reason)
     fy_unlock(&c->out.lock);
 }
 
-/* The end, once. Waits for a foreign thread that is in the kernel with the descriptor: that one marks it due again. */
+/* The end, once. Waits for a foreign thread that is in the kernel with the descriptor, or about to ring: that one marks it
+ * due again. */
 static void end(ferry_conn *c)
 {
     int reason = ferry_conn_error(c);
     if (c->source.fd >= 0)
         fy_close_acked(c);
     fy_lock(&c->out.lock);
-    bool now = !c->out.closed && c->out.role != FY_WRITING;
+    bool now = !c->out.closed && c->out.role != FY_WRITING && c->out.ringing == 0;
     if (now) {
         c->out.closed = true;
         c->verdict = (unsigned char)judge(c, reason);
@@ -294,8 +320,6 @@ static void settle(ferry_conn *c, unsigned due)
 {
     if (due & FY_DUE_FIN)
         c->fin_out = true;
-    if (due & FY_DUE_WRITE)
-        fy_outbox_write(c);
     if (due & FY_DUE_SPENT)
         fy_queue_let_go(c);
     if (due & FY_DUE_END) {
@@ -333,15 +357,13 @@ void fy_conn_enter(ferry_conn *c)
 void fy_conn_leave(ferry_conn *c)
 {
     uint64_t start = c->out.written;
-    unsigned seen = 0, due = 1;
-    for (int round = 0; round < ROUNDS && c->out.written - start < FY_TURN_BYTES; round++) {
-        due = take_due(c);
-        if (due == 0)
-            break;
+    unsigned seen = 0;
+    for (int round = 0; c->marked && round < ROUNDS && c->out.written - start < FY_TURN_BYTES; round++) {
+        unsigned due = take_due(c);
         seen |= due;
         settle(c, due);
     }
-    if (due == 0 && !(seen & FY_DUE_PROGRESS) && !c->loop->stopping) {
+    if (!c->marked && !(seen & FY_DUE_PROGRESS) && !c->loop->stopping) {
         c->entered = false; /* other threads post what they make due since */
         return;
     }
@@ -363,6 +385,7 @@ static void run_task(struct fy_task *task)
     c->out.posted = false;
     fy_unlock(&c->out.lock);
     fy_conn_enter(c);
+    c->marked = true;
     fy_conn_leave(c);
     ferry_conn_unref(c);
 }
@@ -382,9 +405,19 @@ void fy_conn_retire(ferry_conn *c)
         ferry_close(c);
 }
 
+/* An edge says that there is room each time it says anything, so most of them are for nobody. What another thread queues
+ * meanwhile needs no edge: it comes after, and finds the room itself; what it had queued before is seen here, since the
+ * kernel took it in before it told of room. */
+static bool concerns(const ferry_conn *c, enum fy_event event)
+{
+    return event != FY_WRITABLE || fy_outbox_pending(&c->out) > 0 || c->fin_out;
+}
+
 static void happened(struct fy_source *source, const struct fy_completion *completion)
 {
     ferry_conn *c = FY_CONTAINER(source, ferry_conn, source);
+    if (!concerns(c, completion->event))
+        return;
     fy_conn_enter(c);
     switch (completion->event) {
     case FY_RECEIVED:

@@ -99,6 +99,7 @@ struct ferry_conn {
     uint64_t linger_since, linger_mark; /* since when closing got nowhere, and `acked` then */
     unsigned short feeders;             /* connections that are flowing into it */
     bool entered : 1;    /* inside an event or callback of it: what becomes due is settled when that returns */
+    bool marked : 1;     /* something has become due since it was entered, or last settled */
     bool giving : 1;     /* inside the observer's data */
     bool in_transit : 1; /* something of it is on its way in the outbox of `forward` */
     bool flowing : 1;    /* there may be more to forward */
@@ -115,8 +116,7 @@ struct ferry_conn {
 };
 
 enum {
-    FY_TURN_BYTES = 512 * 1024, /* what one connection may write in one turn of the loop */
-    FY_BLOCK = 4096             /* a chunk, its header included, as kept warm by the loop */
+    FY_TURN_BYTES = 512 * 1024 /* what one connection may write in one turn of the loop */
 };
 
 /* conn.c: birth, settling, end. */
@@ -135,8 +135,19 @@ int fy_conn_open(ferry_conn *conn, int fd);
 void fy_conn_enter(ferry_conn *conn);
 void fy_conn_leave(ferry_conn *conn); /* settles what has become due */
 
-/* The lock is held: something is due; sees to it that the loop comes by. */
+/* The lock is held: something is due; sees to it that the loop comes by. Whoever may be another thread gives the lock back
+ * by fy_conn_unlock(). */
 void fy_conn_mark(ferry_conn *conn, unsigned due);
+
+/* Rings the loop, if that has to be done, when the lock is free: rung before, it would wake up only to wait for the lock. */
+void fy_conn_ring(ferry_conn *conn);
+
+static inline void fy_conn_unlock(ferry_conn *conn)
+{
+    if (conn->out.bell)
+        fy_conn_ring(conn);
+    fy_unlock(&conn->out.lock);
+}
 
 /* Ends it: at once, with the reason. Any thread; the `locked` one with the lock held. */
 void fy_conn_fail(ferry_conn *conn, int reason);

@@ -268,7 +268,7 @@ void fy_outbox_send(ferry_conn *c, const struct iovec *iov, int count, size_t le
         else
             fy_queue_no_memory(c, len);
     }
-    fy_unlock(&out->lock);
+    fy_conn_unlock(c);
 }
 
 int fy_outbox_put(ferry_conn *c, struct fy_segment *segment)
@@ -287,7 +287,7 @@ int fy_outbox_put(ferry_conn *c, struct fy_segment *segment)
         else
             cork(c);
     }
-    fy_unlock(&out->lock);
+    fy_conn_unlock(c);
     return refused;
 }
 
@@ -304,16 +304,13 @@ void fy_outbox_end(ferry_conn *c, bool close)
             fy_conn_mark(c, FY_DUE_CLOSE);
         }
     }
-    fy_unlock(&c->out.lock);
+    fy_conn_unlock(c);
 }
 
 void fy_outbox_write(ferry_conn *c)
 {
-    fy_lock(&c->out.lock);
-    if (c->out.role == FY_CORKED) {
+    if (c->out.role == FY_CORKED)
         write_out(c, NULL, FY_TURN_BYTES);
-    }
-    fy_unlock(&c->out.lock);
 }
 
 void fy_outbox_writable(ferry_conn *c)

@@ -32,8 +32,10 @@ struct fy_outbox {
     int drop_reason;
     unsigned short awaited; /* FY_DUE_* that somebody waits for with fy_conn_wait() */
     unsigned short due;     /* FY_DUE_* */
+    unsigned short ringing; /* threads that are about to ring the loop, which must not end before they have */
     unsigned char role;     /* enum fy_role */
     bool posted : 1;        /* the connection's task is on its way */
+    bool bell : 1;          /* ...and the loop asleep: to be rung by whoever posted it, out of the lock */
     bool retry : 1;         /* the kernel had room again while somebody was writing */
     bool ended : 1;         /* nothing more may be queued: a FIN stands behind the queue */
     bool fin_sent : 1;
@@ -58,7 +60,7 @@ static inline uint64_t fy_outbox_pending(const struct fy_outbox *out)
 void fy_outbox_send(ferry_conn *conn, const struct iovec *iov, int count, size_t len);
 int fy_outbox_put(ferry_conn *conn, struct fy_segment *segment); /* -errno: refused; still the caller's */
 void fy_outbox_end(ferry_conn *conn, bool close);                /* shutdown, or close */
-void fy_outbox_write(ferry_conn *conn);                          /* loop: it is due */
+void fy_outbox_write(ferry_conn *conn);                          /* loop, which holds the lock: it is due */
 void fy_outbox_writable(ferry_conn *conn);                       /* loop: what it was blocked by is over */
 
 uint64_t fy_outbox_turn_bytes(const ferry_conn *conn); /* loop: written in this turn */

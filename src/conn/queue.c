@@ -7,10 +7,7 @@
 #include "conn/transfer.h"
 
 #include <errno.h>
-
-enum {
-    CHUNK_MOST = 65536, /* bytes; chunks grow with what is pending, up to this */
-};
+#include <stdlib.h>
 
 static void add(atomic_uint_fast64_t *counter, uint64_t n)
 {
@@ -88,9 +85,36 @@ void fy_queue_push(struct fy_outbox *out, struct fy_segment *segment)
     out->last = segment;
 }
 
-static bool is_block(const struct fy_segment *segment)
+/* The memory of a chunk. Small ones are warm for the loop, which writes most of what it queues in the same turn; big ones
+ * for all, since there are many when there is a big one. */
+static void free_chunk(ferry_conn *c, struct fy_segment *segment)
 {
-    return segment->kind == FY_CHUNK && segment->chunk.cap == FY_BLOCK - sizeof *segment;
+    size_t bytes = sizeof *segment + segment->chunk.cap;
+    if (bytes == FY_SMALL_BLOCK && fy_loop_here(c->loop))
+        fy_small_give(&c->loop->blocks, segment);
+    else if (bytes == FY_BIG_BLOCK)
+        fy_big_give(&c->loop->blocks, segment);
+    else
+        free(segment);
+}
+
+static void *take_chunk(ferry_conn *c, size_t bytes)
+{
+    if (bytes == FY_SMALL_BLOCK && fy_loop_here(c->loop))
+        return fy_small_take(&c->loop->blocks);
+    return bytes == FY_BIG_BLOCK ? fy_big_take(&c->loop->blocks) : malloc(bytes);
+}
+
+/* Its size grows with what is pending. */
+static struct fy_segment *new_chunk(ferry_conn *c, size_t least)
+{
+    size_t bytes = sizeof(struct fy_segment) + (c->out.memory > least ? c->out.memory : least);
+    if (bytes < FY_SMALL_BLOCK)
+        bytes = FY_SMALL_BLOCK;
+    if (bytes > FY_BIG_BLOCK)
+        bytes = FY_BIG_BLOCK;
+    void *memory = take_chunk(c, bytes);
+    return memory ? fy_segment_chunk(memory, bytes) : NULL;
 }
 
 /* Lets go of a segment that is out of the queue: the user's code, and files, are for the loop to meet; a lent one is
@@ -105,8 +129,8 @@ static void retire(ferry_conn *c, struct fy_segment *segment)
         segment->next = c->out.spent;
         c->out.spent = segment;
         fy_conn_mark(c, FY_DUE_SPENT);
-    } else if (is_block(segment) && fy_loop_here(c->loop) && c->loop->spares < FY_SPARES) {
-        c->loop->spare[c->loop->spares++] = segment;
+    } else if (segment->kind == FY_CHUNK) {
+        free_chunk(c, segment);
     } else {
         fy_segment_free(segment);
     }
@@ -150,20 +174,6 @@ void fy_queue_purge(ferry_conn *c)
     }
     discharge(c, freed);
     out->role = FY_IDLE;
-}
-
-static struct fy_segment *new_chunk(ferry_conn *c, size_t least)
-{
-    size_t cap = FY_BLOCK - sizeof(struct fy_segment);
-    if (c->out.memory <= cap && least <= cap && fy_loop_here(c->loop) && c->loop->spares > 0) {
-        struct fy_segment *spare = c->loop->spare[--c->loop->spares];
-        spare->left = 0;
-        spare->chunk.head = spare->chunk.tail = 0;
-        return spare;
-    }
-    if (c->out.memory > cap)
-        cap = c->out.memory < CHUNK_MOST ? c->out.memory : CHUNK_MOST;
-    return fy_segment_chunk(cap > least ? cap : least);
 }
 
 /* Copies a message to the end of the queue. A chunk that is being written may be appended to: the writer has noted where
@@ -220,7 +230,7 @@ void fy_queue_discard(ferry_conn *c, struct fy_segment *segment)
     bool closed = c->out.closed;
     if (!closed)
         retire(c, segment);
-    fy_unlock(&c->out.lock);
+    fy_conn_unlock(c);
     if (closed)
         fy_segment_free(segment);
 }

@@ -10,33 +10,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct fy_segment *new_segment(enum fy_kind kind, uint64_t left, size_t extra)
+static void begin(struct fy_segment *segment, enum fy_kind kind, uint64_t left)
 {
-    struct fy_segment *segment = malloc(sizeof *segment + extra);
-    if (!segment)
-        return NULL;
     segment->next = NULL;
     segment->kind = kind;
     segment->verdict = 0;
     segment->left = left;
+}
+
+static struct fy_segment *new_segment(enum fy_kind kind, uint64_t left)
+{
+    struct fy_segment *segment = malloc(sizeof *segment);
+    if (segment)
+        begin(segment, kind, left);
     return segment;
 }
 
-struct fy_segment *fy_segment_chunk(size_t cap)
+struct fy_segment *fy_segment_chunk(void *memory, size_t bytes)
 {
-    struct fy_segment *segment = new_segment(FY_CHUNK, 0, cap);
-    if (!segment)
-        return NULL;
+    struct fy_segment *segment = memory;
+    begin(segment, FY_CHUNK, 0);
     segment->chunk.head = 0;
     segment->chunk.tail = 0;
-    segment->chunk.cap = (uint32_t)cap;
+    segment->chunk.cap = (uint32_t)(bytes - sizeof *segment);
     segment->chunk.bytes = (char *)(segment + 1);
     return segment;
 }
 
 struct fy_segment *fy_segment_memory(const void *data, size_t len, void (*release)(void *), void *owner)
 {
-    struct fy_segment *segment = new_segment(FY_MEMORY, len, 0);
+    struct fy_segment *segment = new_segment(FY_MEMORY, len);
     if (!segment)
         return NULL;
     segment->memory.at = data;
@@ -47,7 +50,7 @@ struct fy_segment *fy_segment_memory(const void *data, size_t len, void (*releas
 
 struct fy_segment *fy_segment_lent(const struct iovec *iov, int count, size_t len)
 {
-    struct fy_segment *segment = new_segment(FY_LENT, len, 0);
+    struct fy_segment *segment = new_segment(FY_LENT, len);
     if (!segment)
         return NULL;
     segment->lent.iov = iov;
@@ -58,7 +61,7 @@ struct fy_segment *fy_segment_lent(const struct iovec *iov, int count, size_t le
 
 struct fy_segment *fy_segment_file(ferry_file *file, uint64_t offset, uint64_t len, ferry_transfer *transfer)
 {
-    struct fy_segment *segment = new_segment(FY_FILE, len, 0);
+    struct fy_segment *segment = new_segment(FY_FILE, len);
     if (!segment)
         return NULL;
     segment->file.file = ferry_file_ref(file);
@@ -71,7 +74,7 @@ struct fy_segment *fy_segment_file(ferry_file *file, uint64_t offset, uint64_t l
 
 struct fy_segment *fy_segment_pipe(struct fy_pipe *pipe, uint64_t len, ferry_conn *from)
 {
-    struct fy_segment *segment = new_segment(FY_PIPE, len, 0);
+    struct fy_segment *segment = new_segment(FY_PIPE, len);
     if (!segment)
         return NULL;
     segment->pipe.pipe = pipe;

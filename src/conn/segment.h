@@ -58,8 +58,10 @@ struct fy_segment {
     };
 };
 
+/* Makes so much memory a chunk, which fy_segment_free() may free as malloc's. */
+struct fy_segment *fy_segment_chunk(void *memory, size_t bytes);
+
 /* NULL = no memory. */
-struct fy_segment *fy_segment_chunk(size_t cap);
 struct fy_segment *fy_segment_memory(const void *data, size_t len, void (*release)(void *), void *owner);
 struct fy_segment *fy_segment_lent(const struct iovec *iov, int count, size_t len);
 struct fy_segment *fy_segment_file(ferry_file *file, uint64_t offset, uint64_t len, ferry_transfer *transfer);

@@ -99,7 +99,7 @@ static void set_paused(ferry_conn *conn, bool paused)
         conn->out.resumed = !paused;
         fy_conn_mark(conn, FY_DUE_READ);
     }
-    fy_unlock(&conn->out.lock);
+    fy_conn_unlock(conn);
 }
 
 void ferry_conn_pause(ferry_conn *conn)
@@ -118,7 +118,7 @@ void ferry_conn_set_busy(ferry_conn *conn, bool busy)
     conn->out.busy = busy;
     if (!busy && !conn->out.closed && atomic_load(&conn->loop->stopping))
         fy_conn_mark(conn, FY_DUE_READ); /* has the loop come by: it may be waiting for this */
-    fy_unlock(&conn->out.lock);
+    fy_conn_unlock(conn);
 }
 
 size_t ferry_conn_pending(const ferry_conn *conn)

@@ -91,7 +91,7 @@ void ferry_transfer_cancel(ferry_transfer *t)
         if (ferry_transfer_sent(t) > 0 || !fy_queue_remove(t->conn, t->segment))
             fy_conn_fail_locked(t->conn, -ECANCELED);
     }
-    fy_unlock(&t->conn->out.lock);
+    fy_conn_unlock(t->conn);
 }
 
 static ferry_transfer *new_transfer(ferry_conn *conn, const ferry_transfer_options *options)

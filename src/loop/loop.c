@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "sys/sys.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 _Thread_local ferry_loop *fy_loop_current;
@@ -66,20 +65,26 @@ void fy_loop_fini(ferry_loop *loop)
     fy_sys_close(loop->bell.fd);
     loop->poll->backend->close(loop->poll);
     fy_timers_fini(&loop->timers);
-    while (loop->spares > 0)
-        free(loop->spare[--loop->spares]);
+    fy_blocks_fini(&loop->blocks);
+}
+
+bool fy_loop_put(ferry_loop *loop, struct fy_task *task)
+{
+    fy_mailbox_put(&loop->mail, &task->letter);
+    atomic_fetch_add_explicit(&loop->posts, 1, memory_order_relaxed);
+    return fy_loop_current != loop && atomic_load(&loop->asleep) && atomic_exchange(&loop->asleep, false);
+}
+
+void fy_loop_ring(ferry_loop *loop)
+{
+    atomic_fetch_add_explicit(&loop->wakeups, 1, memory_order_relaxed);
+    fy_sys_ring(loop->bell.fd);
 }
 
 void fy_loop_post(ferry_loop *loop, struct fy_task *task)
 {
-    fy_mailbox_put(&loop->mail, &task->letter);
-    atomic_fetch_add_explicit(&loop->posts, 1, memory_order_relaxed);
-    if (fy_loop_current == loop)
-        return;
-    if (atomic_load(&loop->asleep) && atomic_exchange(&loop->asleep, false)) {
-        atomic_fetch_add_explicit(&loop->wakeups, 1, memory_order_relaxed);
-        fy_sys_ring(loop->bell.fd);
-    }
+    if (fy_loop_put(loop, task))
+        fy_loop_ring(loop);
 }
 
 int64_t fy_loop_idle_ns(const ferry_loop *loop)

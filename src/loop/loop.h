@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "base/mailbox.h"
+#include "loop/blocks.h"
 #include "loop/pipe.h"
 #include "loop/timer.h"
 #include "poll/poll.h"
@@ -20,8 +21,6 @@ struct fy_task {
     struct fy_letter letter;
     void (*run)(struct fy_task *);
 };
-
-enum { FY_SPARES = 16 };
 
 struct fy_workers;
 struct fy_cos;
@@ -59,8 +58,7 @@ struct ferry_loop {
                                                wait runs on the loop */
     bool cut, abandoned;                    /* stopping: the grace time is over; what did not end then is left behind */
     atomic_bool stopping;                   /* connections with nothing under way close */
-    void *spare[FY_SPARES];                 /* warm blocks for whoever layers above; free(3) takes them */
-    unsigned spares;
+    struct fy_blocks blocks;
     struct fy_pipes pipes;
     uint64_t cut_at; /* when the grace time of stopping is over */
     ferry_loop_counters counters;
@@ -78,6 +76,11 @@ void fy_loop_settle(ferry_loop *loop);
 
 /* Any thread: runs the task on the loop's thread, in a turn to come or at the end of this one. */
 void fy_loop_post(ferry_loop *loop, struct fy_task *task);
+
+/* The same in two steps, for who holds a lock that the loop will want first of all: true = it has to be rung. It must not
+ * have ended by then. */
+bool fy_loop_put(ferry_loop *loop, struct fy_task *task);
+void fy_loop_ring(ferry_loop *loop);
 
 /* The loop's thread is about to call the user's function. */
 static inline void fy_loop_does(ferry_loop *loop, const char *doing, const char *name, const void *function)
