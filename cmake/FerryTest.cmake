@@ -17,19 +17,19 @@ set(FERRY_TEST_ENVIRONMENT
   TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1)
 set(FERRY_TEST_LAUNCHER "")
 set(FERRY_TEST_FAILS_IF "")
-set(FERRY_TEST_TIMEOUT 60)
+set(FERRY_TEST_TIMEOUT 300)
 
 if(FERRY_VALGRIND)
   find_program(VALGRIND valgrind REQUIRED)
   set(FERRY_TEST_LAUNCHER ${VALGRIND} -q --error-exitcode=99 --leak-check=full --track-fds=yes
     --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite,possible --child-silent-after-fork=yes)
   set(slow 20)
-  set(FERRY_TEST_TIMEOUT 900)
+  set(FERRY_TEST_TIMEOUT 1800)
   # valgrind 3.19 tells of descriptors left open, but does not count them as errors; inherited ones have no stack.
   set(FERRY_TEST_FAILS_IF "Open [^\n]+\n==[0-9]+== +at 0x")
 elseif(FERRY_SANITIZE)
   set(slow 4)
-  set(FERRY_TEST_TIMEOUT 300)
+  set(FERRY_TEST_TIMEOUT 900)
 endif()
 if(DEFINED slow)
   # How many times slower than usual: tests make their sizes smaller by it.

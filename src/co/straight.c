@@ -19,16 +19,27 @@ struct fy_straight *fy_straight_of(const ferry_conn *conn)
     return conn->driver->extra ? (struct fy_straight *)(void *)((ferry_conn *)conn + 1) : NULL;
 }
 
-static void want_input(ferry_conn *conn, struct fy_co *reader)
+/* The running coroutine is about to wait for input. */
+static void want_input(ferry_conn *conn)
 {
-    fy_straight_of(conn)->reader = reader;
-    fy_input_want(conn, reader != NULL);
-    if (!reader || !conn->loop->stopping)
+    fy_straight_of(conn)->reader = fy_co_self();
+    if (conn->unwanted)
+        fy_input_want(conn, true);
+    if (!conn->loop->stopping)
         return;
     fy_lock(&conn->out.lock);
     if (!conn->out.closed)
         fy_conn_mark(conn, FY_DUE_READ); /* has the loop come by, and see that it is idle */
     fy_unlock(&conn->out.lock);
+}
+
+/* It waits no more. Inside `data` that is settled at the end of it: most often it waits again by then. */
+static void have_input(ferry_conn *conn)
+{
+    struct fy_straight *s = fy_straight_of(conn);
+    s->reader = NULL;
+    if (!s->view)
+        fy_input_want(conn, false);
 }
 
 size_t fy_straight_data(ferry_conn *conn, const void *data, size_t len)
@@ -40,6 +51,8 @@ size_t fy_straight_data(ferry_conn *conn, const void *data, size_t len)
     if (s->reader)
         fy_co_resume(s->reader, 0);
     s->view = NULL;
+    if (!s->reader)
+        fy_input_want(conn, false);
     return s->used;
 }
 
@@ -95,9 +108,9 @@ static int wait_input(ferry_conn *conn, const char *call, size_t have)
         return -EBUSY;
     if (s->eof || ferry_conn_error(conn) < 0)
         return 0;
-    want_input(conn, fy_co_self());
+    want_input(conn);
     int result = fy_co_park(call, conn, s->deadline);
-    want_input(conn, NULL);
+    have_input(conn);
     if (result < 0)
         return result;
     return available(conn, &data) > have;

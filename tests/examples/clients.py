@@ -3,6 +3,7 @@
 
 import hashlib
 import re
+import select
 import selectors
 import signal
 import socket
@@ -92,6 +93,14 @@ def reset(client):
     """Closes with RST."""
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
+
+
+def wait_cut(client):
+    """Waits for a reset without reading, which might be what keeps the server from it."""
+    poll = select.poll()
+    poll.register(client, 0)
+    if not poll.poll(1000 * FAIL_SAFE_S):
+        raise AssertionError("never reset")
 
 
 def run_client(*command, request=b""):

@@ -35,18 +35,26 @@ class Idle(Everywhere, Example):
         self.assertRegex(line, r"^\S*idle: --seconds takes a number from 0 to 86400, not 'soon'\n$")
 
     def test_silent_for_too_long(self):
-        """Who says something now and then stays."""
-        with self.start("--seconds", "3") as program:
+        """Who says something now and then stays. On a machine that stands still for a while nobody says anything: then
+        there is another try, with more time."""
+        self.assertTrue(any(self.talker_stays(seconds) for seconds in (2, 6, 18)), "the talker is closed, too")
+
+    def talker_stays(self, seconds):
+        """Whether the silent one is closed, which it must be, and the other is not."""
+        with self.start("--seconds", str(seconds)) as program:
             with clients.connect(program.address) as silent, clients.connect(program.address) as talker:
 
                 def talk():
-                    talker.sendall(b"x")
+                    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+                        talker.sendall(b"x")
                     return select.select([silent], [], [], 0.05)[0]
 
                 wait_until(talk, "the silent one is closed")
                 with self.assertRaises(ConnectionResetError):
                     silent.recv(1)
-                self.assertEqual(select.select([talker], [], [], 0)[0], [], "the talker is closed, too")
+                poll = select.poll()
+                poll.register(talker, select.POLLIN)
+                return not poll.poll(0)
 
     def test_no_limit(self):
         """Then it is the server's end that ends a connection, in order."""
@@ -103,17 +111,27 @@ class IdleClient(ClientProgram, unittest.TestCase):
         self.check_output(out, connections, by_server=connections)
 
     def test_crowd(self):
-        """Client and server raise the limit of descriptors; all are opened, and closed by the server's reset."""
-        with soft_limit(256), Server("idle", "--seconds", "2", "--threads", "2") as program:
-            self.hold(program.address, CONNECTIONS, "--threads", "2")
+        """Client and server raise the limit of descriptors; all are open at one time."""
+        flags = ("--connections", str(CONNECTIONS), "--threads", "2")
+        with soft_limit(256), Server("idle", "--seconds", "0", "--threads", "2") as program:
+            with Run(self.name, program.address, *flags) as client:
+                first = client.line()
+                program.wait_busy(connections=CONNECTIONS)
+                status, rest, errors = client.interrupt()
+            self.assertEqual((status, errors), (0, ""))
+            self.check_output(first + rest, CONNECTIONS, by_server=0)
             line = client_program.end(program)
             total, most, bytes_each = re.fullmatch(
                 r"(\d+) connections, (\d+) at most at a time(?:: (\d+) bytes of memory each)?\n", line
             ).groups()
-            self.assertEqual(int(total), CONNECTIONS)
+            self.assertEqual((int(total), int(most)), (CONNECTIONS, CONNECTIONS))
             if "FERRY_TEST_SLOW" not in os.environ:
-                self.assertGreater(int(most), CONNECTIONS // 2)
                 self.assertLess(int(bytes_each), 16384)
+
+    def test_server_that_resets(self):
+        """Those that are silent for too long; some of them may be so before the last is open."""
+        with Server("idle", "--seconds", "1", "--threads", "2") as program:
+            self.hold(program.address, CONNECTIONS // 10, "--threads", "2")
 
     def test_server_that_closes(self):
         with Partner(client_program.close_at_once) as partner:

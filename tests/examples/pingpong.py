@@ -150,7 +150,8 @@ class PingpongClient(ClientProgram, unittest.TestCase):
         self.check_fails_with(keep, "of 1000 bytes sent 17 came back")
 
     def test_server_that_closes(self):
-        self.check_fails_with(client_program.close_at_once, "the server ended a session before its time")
+        says = "the server ended a session before its time"
+        self.check_fails_with(client_program.close_at_once, says, "--seconds", "60")
 
     def test_server_that_resets(self):
         self.check_fails_with(client_program.reset_at_once, "a session broke: reset by the peer")

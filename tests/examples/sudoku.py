@@ -300,7 +300,8 @@ class SudokuWorkers(Sudoku):
                     self.assertTrue(clients.read_all(client) == request("NoSolution") * count)
         most = max(int(found["in flight"]) for found in seen)
         self.assertTrue(0 < most <= 8, f"{most} in flight")
-        self.assertTrue(all(int(found["queued"]) <= int(found["in flight"]) for found in seen))
+        # What is queued is looked at first: some of it may no longer be in flight when that is.
+        self.assertLessEqual(max(int(found["queued"]) for found in seen), 8)
 
     def test_one_in_flight(self):
         """A worker makes room all the time, also between the moment when it is missed and the pause for it."""

@@ -117,6 +117,7 @@ class Chat(unittest.TestCase):
             for _ in range(200):
                 ada.sendall(lump)
                 self.hears(bob, expected)
+            clients.wait_cut(dora)
             with self.assertRaises(ConnectionResetError):
                 clients.read_all(dora)
             for client in (ada, bob, dora):

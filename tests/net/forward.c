@@ -68,7 +68,7 @@ static void join(void *arg)
 static void relay_connect(struct relay *relay, const char *address, const struct peer_options *far)
 {
     host_init(&relay->host, &joined);
-    host_run(&relay->host, address, &(ferry_pool_options){.threads = 1});
+    host_run(&relay->host, address, &(ferry_pool_options){.threads = 1, .grace_ms = case_patience_ms()});
     relay->near = peer_connect(relay->host.address);
     relay->a = watch_conn(&relay->host.watch, 0);
     relay->far = peer_connect_with(relay->host.address, far ? far : &(struct peer_options){0});

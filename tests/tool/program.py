@@ -22,7 +22,7 @@ import tempfile
 import time
 import unittest
 
-FAIL_SAFE_S = 60
+FAIL_SAFE_S = 240 if "FERRY_TEST_SLOW" in os.environ else 60
 SLOW = int(os.environ.get("FERRY_TEST_SLOW", "1"))
 STYLE = os.environ.get("FERRY_STYLE")
 KIB = 1024
