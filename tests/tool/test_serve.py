@@ -78,9 +78,9 @@ class Stopped(Case):
                 self.assertEqual(self.expect(serve.end(), 0).err, "")
 
     def test_finishes_what_is_in_flight(self):
-        patient = ("--grace", program.FAIL_SAFE_S)
         for mode in MODES:
-            with self.subTest(mode), Serve("--mode", mode, *patient, self.file) as serve, serve.connect(64 * KIB) as client:
+            flags = ("--mode", mode, "--grace", program.FAIL_SAFE_S)
+            with self.subTest(mode), Serve(*flags, self.file) as serve, serve.connect(64 * KIB) as client:
                 first = client.recv(1, program.socket.MSG_PEEK)
                 serve.signal(signal.SIGTERM)
                 serve.wait_deaf()
