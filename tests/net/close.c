@@ -231,7 +231,7 @@ static void linger_is_never_cut_short(void)
 /* The whole takes far longer than linger_ms, but each step shows that the peer still takes bytes. */
 static void linger_waits_as_long_as_there_is_progress(void)
 {
-    static const ferry_service service = {.linger_ms = 1500, .socket.send_buffer = 4096};
+    static const ferry_service service = {.linger_ms = 4000, .socket.send_buffer = 4096};
     struct host host;
     struct pattern pattern = {.seed = 1};
     enum { STEPS = 20, STEP = 40000 };
@@ -241,7 +241,7 @@ static void linger_waits_as_long_as_there_is_progress(void)
     send_pattern(conn, 1, STEPS * STEP);
     ferry_close(conn);
     for (size_t i = 0; i < STEPS; i++) {
-        sleep_ms(100);
+        sleep_ms(250);
         peer_read_pattern(fd, &pattern, STEP);
     }
     peer_expect_eof(fd);
