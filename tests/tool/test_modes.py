@@ -138,7 +138,7 @@ class OtherClients(Case):
         "nc -N {host} {port} </dev/null",
         "nc -d {host} {port}",
         "socat -u TCP:{host}:{port} -",
-        "socat TCP:{host}:{port} - </dev/null",
+        "socat -t60 TCP:{host}:{port} - </dev/null",
         "exec 3<>/dev/tcp/{host}/{port}; cat <&3",
         "curl --silent --http0.9 http://{host}:{port}/",
     )
@@ -171,7 +171,12 @@ class OtherServers(Case):
         process = subprocess.Popen(["bash", "-c", "exec " + command.format(path=self.path("socket"), file=file)])
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
-        program.wait_until(lambda: os.path.exists(self.path("socket")), command)
+        program.wait_until(self.is_listening, command)
+
+    def is_listening(self):
+        """The file is there before it takes connections."""
+        with open("/proc/net/unix") as sockets:
+            return any(line.split()[3::4] == ["00010000", self.path("socket")] for line in sockets)
 
     def test_nc(self):
         file, digest = self.make_file(SIZE)

@@ -16,6 +16,11 @@ from program import KIB, MIB, MODES, Case, Process, Serve, run, wait_until
 SIZE = 24 * MIB
 
 
+def leftovers(case):
+    """The files of a `get -o kept` that runs, or was killed."""
+    return [case.path(name) for name in os.listdir(case.directory) if name.startswith("kept.")]
+
+
 class Truncated(Case):
     """A file that becomes shorter while it is sent: the client is told by a reset, never by a plain end."""
 
@@ -144,8 +149,9 @@ class Stopped(Case):
             self.expect(serve.end(), 1, "1 connection was cut")
 
     def test_get_sees_the_cut(self):
-        with Serve("--grace", 0.2, self.file) as serve, Process("get", "--slow", "1M", serve.address) as get:
-            serve.wait_connections(1)
+        slowly = ("--slow", "1M", "-o", self.path("kept"))
+        with Serve("--grace", 0.2, self.file) as serve, Process("get", *slowly, serve.address) as get:
+            wait_until(lambda: any(os.stat(name).st_size > 0 for name in leftovers(self)), "the first bytes")
             serve.signal(signal.SIGTERM)
             self.expect(serve.end(), 1)
             self.expect(get.wait(), 1, "reset by the peer after ")
@@ -165,13 +171,10 @@ class Clients(Case):
     def kill_some(self, serve):
         kept = self.path("kept")
         with Process("get", "-n", 3, "--slow", "1M", "-o", kept, serve.address) as victim:
-            wait_until(lambda: any(os.stat(name).st_size > 0 for name in self.leftovers()), "the first bytes")
+            wait_until(lambda: any(os.stat(name).st_size > 0 for name in leftovers(self)), "the first bytes")
             victim.signal(signal.SIGKILL)
-        for name in self.leftovers():
+        for name in leftovers(self):
             os.unlink(name)
-
-    def leftovers(self):
-        return [self.path(name) for name in os.listdir(self.directory) if name.startswith("kept.")]
 
     def test_rude_clients_do_no_harm(self):
         def close(client):
