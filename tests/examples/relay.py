@@ -75,13 +75,13 @@ class Task(threading.Thread):
         return self.returned
 
 
-def fill(end):
+def fill(end, pause=1.0):
     """Sends until no more is taken, which must happen; returns the digest of what was taken, to be added to."""
     digest = hashlib.sha256()
     size = 0
     end.setblocking(False)
-    # The relay goes on for a while after our own buffer is full: a second without any room is taken for the end.
-    while select.select([], [end], [], 1.0)[1]:
+    # The relay goes on for a while after our own buffer is full: a pause without any room is taken for the end.
+    while select.select([], [end], [], pause)[1]:
         taken = end.send(BLOCK[: 256 * KIB])
         digest.update(BLOCK[:taken])
         size += taken
@@ -358,10 +358,11 @@ class Relay(Everywhere, RelayCase):
         return listener, "%s:%d" % listener.getsockname()
 
     def test_sends_before_the_target_is_there(self):
-        """As much as it likes: it is held back, and nothing is lost."""
+        """As much as it likes: it is held back, and nothing is lost. There is no long pause to see that no more is taken:
+        the relay tries to connect once more after a second, again two seconds later, and then gives up."""
         listener, address = self.busy_target()
         with self.start(target=address) as program, clients.connect(program.address) as client:
-            digest = fill(client)
+            digest = fill(client, pause=0.1)
             client.shutdown(socket.SHUT_WR)
             listener.accept()[0].close()
             end, _ = listener.accept()

@@ -108,6 +108,15 @@ class Server:
         with open(f"/proc/{self.process.pid}/status") as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
 
+    def stop(self):
+        """Returns when it does stand still; SIGCONT lets it go on."""
+        self.process.send_signal(signal.SIGSTOP)
+        wait_until(self._stands_still, "stopped")
+
+    def _stands_still(self):
+        with open(f"/proc/{self.process.pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] == "T"
+
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
 
