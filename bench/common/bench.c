@@ -52,20 +52,45 @@ static double each(double began, long count)
     return (bench_now() - began) * 1e9 / (double)count;
 }
 
+static long due_ms(long i)
+{
+    return 60000 + i * 7919 % 600000;
+}
+
+static double arm_all(long count, void (*arm)(long i, long ms))
+{
+    double began = bench_now();
+    for (long i = 0; i < count; i++)
+        arm(i, due_ms(i));
+    return each(began, count);
+}
+
+static double cancel_all(long count, void (*cancel)(long i))
+{
+    double began = bench_now();
+    for (long i = 0; i < count; i++)
+        cancel(i);
+    return each(began, count);
+}
+
+/* Each makes way for a new one. */
+static double replace_all(long count, void (*arm)(long i, long ms), void (*cancel)(long i))
+{
+    double began = bench_now();
+    for (long i = 0; i < count; i++) {
+        cancel(i);
+        arm(i, due_ms(i + 1));
+    }
+    return each(began, count);
+}
+
 void bench_timers(long count, void (*arm)(long i, long ms), void (*cancel)(long i))
 {
-    double armed[2], cancelled[2];
-    for (int pass = 0; pass < 2; pass++) {
-        double began = bench_now();
-        for (long i = 0; i < count; i++)
-            arm(i, 60000 + i * 7919 % 600000);
-        armed[pass] = each(began, count);
-        began = bench_now();
-        for (long i = 0; i < count; i++)
-            cancel(i);
-        cancelled[pass] = each(began, count);
-    }
-    printf("{\"arm\": %.2f, \"cancel\": %.2f, \"cold\": %.2f}\n", armed[1], cancelled[1], armed[0] + cancelled[0]);
+    double cold = arm_all(count, arm);
+    double pair = replace_all(count, arm, cancel);
+    cold += cancel_all(count, cancel);
+    double armed = arm_all(count, arm), cancelled = cancel_all(count, cancel);
+    printf("{\"pair\": %.2f, \"arm\": %.2f, \"cancel\": %.2f, \"cold\": %.2f}\n", pair, armed, cancelled, cold);
 }
 
 void bench_die(const char *what)

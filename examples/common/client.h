@@ -10,12 +10,13 @@
 
 #include <stdatomic.h>
 
-/* How long a server may say nothing when it is its turn, in milliseconds. */
-enum { CLIENT_PATIENCE_MS = 5000 };
+/* The flag --patience, where there is one, in seconds. */
+enum { CLIENT_PATIENCE_S = 30 };
 
 struct client {
     ferry_pool *pool;
     const char *address;
+    unsigned long patience_s; /* how long a server may say nothing when it is its turn */
     atomic_ulong left; /* connections that have not done yet what they should */
     atomic_int status; /* of the program; that of the first failure */
 };

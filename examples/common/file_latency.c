@@ -22,10 +22,13 @@ static void place_downloads(struct file_latency *test)
 
 void file_latency_init(struct file_latency *test, int argc, char **argv)
 {
-    *test = (struct file_latency){.downloads = 8, .messages = 10000, .phase = &test->alone};
+    *test = (struct file_latency){
+        .client.patience_s = CLIENT_PATIENCE_S, .downloads = 8, .messages = 10000, .phase = &test->alone};
     const example_flag own[] = {
         {"downloads", "N", "at a time (default: 8)", &test->downloads, 1, 10000, NULL},
         {"messages", "N", "sent alone, and again beside the downloads (default: 10000)", &test->messages, 1, 1000000000,
+         NULL},
+        {"patience", "SECONDS", "how long the server may say nothing (default: 30)", &test->client.patience_s, 1, 3600,
          NULL},
         {0},
     };

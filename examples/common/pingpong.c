@@ -23,12 +23,14 @@ static void allocate(struct pingpong *test)
 
 void pingpong_init(struct pingpong *test, int argc, char **argv)
 {
-    *test = (struct pingpong){.count = 1, .size = 16384, .seconds = 10};
+    *test = (struct pingpong){.client.patience_s = CLIENT_PATIENCE_S, .count = 1, .size = 16384, .seconds = 10};
     const example_flag own[] = {
         {"sessions", "N", "connections (default: 1)", &test->count, 1, 100000, NULL},
         {"size", "BYTES", "of the block that goes back and forth (default: 16384)", &test->size, 1, PINGPONG_SIZE_MAX,
          NULL},
         {"seconds", "S", "for how long (default: 10)", &test->seconds, 1, 86400, NULL},
+        {"patience", "SECONDS", "how long the server may say nothing (default: 30)", &test->client.patience_s, 1, 3600,
+         NULL},
         {0},
     };
     example_flags flags = example_parse(argc, argv, &(example_usage){.operand = "ADDRESS", .flags = own});

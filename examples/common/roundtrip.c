@@ -12,10 +12,13 @@
 
 void roundtrip_init(struct roundtrip *trip, int argc, char **argv)
 {
-    *trip = (struct roundtrip){.count = 10, .interval_ms = 200, .best_ns = UINT64_MAX};
+    *trip = (struct roundtrip){
+        .client.patience_s = CLIENT_PATIENCE_S, .count = 10, .interval_ms = 200, .best_ns = UINT64_MAX};
     const example_flag own[] = {
         {"count", "N", "round trips, 0 = until a signal (default: 10)", &trip->count, 0, 1000000000, NULL},
         {"interval", "MS", "from an answer to the next question (default: 200)", &trip->interval_ms, 0, 3600000, NULL},
+        {"patience", "SECONDS", "how long the server may say nothing (default: 30)", &trip->client.patience_s, 1, 3600,
+         NULL},
         {0},
     };
     example_flags flags = example_parse(argc, argv, &(example_usage){.operand = "ADDRESS", .flags = own});

@@ -42,7 +42,7 @@ static void start_download(struct file_latency_download *download)
         .arg = download,
         .serve = take_file,
         .on_close = close_file,
-        .idle_timeout_ms = CLIENT_PATIENCE_MS,
+        .idle_timeout_ms = (unsigned)download->test->client.patience_s * 1000,
     };
     client_connect(&download->test->client, download->loop, &service);
 }
@@ -107,7 +107,7 @@ int main(int argc, char **argv)
         .arg = &test,
         .serve = measure,
         .on_close = leave,
-        .idle_timeout_ms = CLIENT_PATIENCE_MS,
+        .idle_timeout_ms = (unsigned)test.client.patience_s * 1000,
     };
     client_connect(&test.client, 0, &service);
     int status = file_latency_run(&test);

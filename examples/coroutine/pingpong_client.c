@@ -81,7 +81,7 @@ int main(int argc, char **argv)
         .name = "session",
         .serve = play,
         .on_close = judge,
-        .idle_timeout_ms = CLIENT_PATIENCE_MS,
+        .idle_timeout_ms = (unsigned)test.client.patience_s * 1000,
         .high_water = test.size, /* no more than that is ever under way: so ferry_send() parks nobody */
     };
     for (unsigned long i = 0; i < test.count; i++) {

@@ -37,7 +37,7 @@ int main(int argc, char **argv)
         .arg = &trip,
         .serve = ask,
         .on_close = forget,
-        .idle_timeout_ms = (unsigned)trip.interval_ms + CLIENT_PATIENCE_MS,
+        .idle_timeout_ms = (unsigned)(trip.interval_ms + trip.client.patience_s * 1000),
     };
     client_connect(&trip.client, 0, &service);
     return roundtrip_run(&trip);

@@ -62,7 +62,7 @@ static void start_download(struct file_latency_download *download)
         .on_data = take_file,
         .on_eof = end_file,
         .on_close = close_file,
-        .idle_timeout_ms = CLIENT_PATIENCE_MS,
+        .idle_timeout_ms = (unsigned)download->test->client.patience_s * 1000,
     };
     client_connect(&download->test->client, download->loop, &service);
 }
@@ -131,7 +131,7 @@ int main(int argc, char **argv)
         .on_data = take_line,
         .on_eof = end_messages,
         .on_close = leave,
-        .idle_timeout_ms = CLIENT_PATIENCE_MS,
+        .idle_timeout_ms = (unsigned)test.client.patience_s * 1000,
     };
     client_connect(&test.client, 0, &service);
     return file_latency_run(&test);

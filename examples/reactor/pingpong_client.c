@@ -69,7 +69,7 @@ int main(int argc, char **argv)
         .on_data = pass_back,
         .on_eof = end,
         .on_close = judge,
-        .idle_timeout_ms = CLIENT_PATIENCE_MS,
+        .idle_timeout_ms = (unsigned)test.client.patience_s * 1000,
     };
     for (unsigned long i = 0; i < test.count; i++) {
         service.arg = &test.sessions[i];

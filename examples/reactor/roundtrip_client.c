@@ -76,7 +76,7 @@ int main(int argc, char **argv)
         .on_data = take,
         .on_eof = end,
         .on_close = forget,
-        .idle_timeout_ms = (unsigned)asker.trip.interval_ms + CLIENT_PATIENCE_MS,
+        .idle_timeout_ms = (unsigned)(asker.trip.interval_ms + asker.trip.client.patience_s * 1000),
     };
     client_connect(&asker.trip.client, 0, &service);
     return roundtrip_run(&asker.trip);

@@ -259,8 +259,8 @@ static void tell_progress(ferry_conn *c)
     fy_lock(&c->out.lock);
     struct fy_segment *first = c->out.first;
     ferry_transfer *t = first && first->kind == FY_FILE ? first->file.transfer : NULL;
-    if (t && !t->options.on_progress)
-        t = NULL; /* the one that got on has left, and this is the next */
+    if (t && (!t->options.on_progress || ferry_transfer_sent(t) == t->told_sent))
+        t = NULL; /* the one that got on has left, and this is the next; or what it got on by was told with the last */
     bool now = t && fy_transfer_tells(t);
     if (now)
         atomic_fetch_add(&t->refs, 1);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void add(atomic_uint_fast64_t *counter, uint64_t n)
 {
@@ -187,7 +188,11 @@ bool fy_queue_append(ferry_conn *c, const struct iovec *iov, int count, size_t l
             return false;
         fy_queue_push(&c->out, last);
     }
-    fy_iov_copy(last->chunk.bytes + last->chunk.tail, iov, count, 0);
+    char *to = last->chunk.bytes + last->chunk.tail;
+    if (count == 1)
+        memcpy(to, iov->iov_base, len);
+    else
+        fy_iov_copy(to, iov, count, 0);
     last->chunk.tail += (uint32_t)len;
     last->left += len;
     return true;

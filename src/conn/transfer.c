@@ -70,9 +70,11 @@ void fy_transfer_advance(ferry_transfer *t, uint64_t n)
 bool fy_transfer_tells(ferry_transfer *t)
 {
     uint64_t turn = t->conn->loop->counters.turns;
-    bool tells = t->told != turn;
+    if (t->told == turn)
+        return false;
     t->told = turn;
-    return tells;
+    t->told_sent = ferry_transfer_sent(t);
+    return true;
 }
 
 void fy_transfer_finish(ferry_transfer *t, int verdict)

@@ -22,7 +22,8 @@ struct ferry_transfer {
     /* the loop's thread */
     struct fy_timer timer; /* until the rate allows more */
     uint64_t started;      /* nanoseconds; 0 = not yet */
-    uint64_t told;         /* the turn in which progress was told last */
+    uint64_t told;         /* the turn in which progress was told last, */
+    uint64_t told_sent;    /* and what had been sent then */
 };
 
 /* The writer: `n` more bytes have left. */

@@ -3,7 +3,7 @@
  * loop: the user's timers, which may be made and cancelled on any thread.
  *
  * What a foreign thread asks is posted: the arming with one task, the cancelling with another, so that they keep their
- * order. The loop's thread alone frees timers.
+ * order. The loop's thread alone frees timers; it keeps a few, since most are cancelled and followed by another.
  */
 #include "base/clock.h"
 #include "loop/loop.h"
@@ -22,6 +22,30 @@ struct ferry_timer {
     atomic_bool cancelled; /* asked for, on any thread */
     bool firing, dropped;  /* inside fn; cancelled there. The loop's thread */
 };
+
+enum { IDLE_MOST = 256 };
+
+static ferry_timer *take(ferry_loop *loop)
+{
+    struct fy_letter *idle = fy_loop_here(loop) ? loop->idle_timers : NULL;
+    if (!idle)
+        return malloc(sizeof(ferry_timer));
+    loop->idle_timers = idle->next;
+    loop->idle_timer_count--;
+    return FY_CONTAINER(idle, ferry_timer, arming.letter);
+}
+
+static void give(ferry_timer *timer)
+{
+    ferry_loop *loop = timer->loop;
+    if (loop->idle_timer_count >= IDLE_MOST) {
+        free(timer);
+        return;
+    }
+    timer->arming.letter.next = loop->idle_timers;
+    loop->idle_timers = &timer->arming.letter;
+    loop->idle_timer_count++;
+}
 
 /* The next beat of a periodic timer after `now`; beats that were missed are left out. */
 static uint64_t next_beat(const ferry_timer *timer, uint64_t now)
@@ -54,7 +78,7 @@ static void fire(struct fy_timer *base)
     timer->fn(timer->arg);
     timer->firing = false;
     if (timer->dropped || (timer->period == 0 && !atomic_load(&timer->cancelled))) {
-        free(timer);
+        give(timer);
     } else if (!atomic_load(&timer->cancelled)) {
         timer->due = next_beat(timer, fy_now_ns());
         arm(timer);
@@ -68,7 +92,7 @@ static void cancel_here(ferry_timer *timer)
         return;
     }
     fy_timer_disarm(&timer->loop->timers, &timer->base);
-    free(timer);
+    give(timer);
 }
 
 static void run_cancelling(struct fy_task *task)
@@ -78,22 +102,24 @@ static void run_cancelling(struct fy_task *task)
 
 static ferry_timer *new_timer(ferry_loop *loop, uint64_t ms, uint64_t period, void (*fn)(void *), void *arg)
 {
-    ferry_timer *timer = calloc(1, sizeof *timer);
+    ferry_timer *timer = take(loop);
     if (!timer)
         return NULL;
     uint64_t now = fy_now_ns();
-    timer->base.fire = fire;
-    timer->loop = loop;
-    timer->fn = fn;
-    timer->arg = arg;
-    timer->due = ms > (UINT64_MAX - now) / FY_MS ? UINT64_MAX - 1 : now + ms * FY_MS;
-    timer->period = period;
-    timer->arming.run = run_arming;
-    timer->cancelling.run = run_cancelling;
+    *timer = (ferry_timer){
+        .base = {.fire = fire},
+        .loop = loop,
+        .fn = fn,
+        .arg = arg,
+        .due = ms > (UINT64_MAX - now) / FY_MS ? UINT64_MAX - 1 : now + ms * FY_MS,
+        .period = period,
+        .arming = {.run = run_arming},
+        .cancelling = {.run = run_cancelling},
+    };
     if (!fy_loop_here(loop)) {
         fy_loop_post(loop, &timer->arming);
     } else if (!fy_timer_arm(&loop->timers, &timer->base, timer->due)) {
-        free(timer);
+        give(timer);
         errno = ENOMEM;
         return NULL;
     }
@@ -117,7 +143,11 @@ void fy_after_fini(ferry_loop *loop)
     for (struct fy_timer *base; (base = fy_timers_first(&loop->timers));) {
         fy_timer_disarm(&loop->timers, base);
         if (base->fire == fire)
-            free(FY_CONTAINER(base, ferry_timer, base));
+            give(FY_CONTAINER(base, ferry_timer, base));
+    }
+    for (struct fy_letter *idle; (idle = loop->idle_timers);) {
+        loop->idle_timers = idle->next;
+        free(FY_CONTAINER(idle, ferry_timer, arming.letter));
     }
 }
 

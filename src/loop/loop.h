@@ -49,6 +49,8 @@ struct ferry_loop {
     struct fy_poll *poll;
     struct fy_source bell; /* an eventfd; never read: each ring is an edge */
     struct fy_timers timers;
+    struct fy_letter *idle_timers; /* after.c's */
+    unsigned idle_timer_count;
     uint64_t now;                           /* fy_now_ns() at the start of this turn */
     struct fy_list conns;                   /* ferry_conn.link */
     struct fy_list dead;                    /* ferry_conn.link of those to let go when the turn is over */

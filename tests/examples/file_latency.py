@@ -262,13 +262,15 @@ class FileLatencyClient(ClientProgram, unittest.TestCase):
         self.check_fails_with(by_line(echo_on, reset), "a download broke: reset by the peer")
 
     def test_server_that_says_nothing(self):
-        self.check_fails_with(client_program.wait_end, "the connection of the messages broke: timed out")
+        says = "the connection of the messages broke: timed out"
+        self.check_fails_with(client_program.wait_end, says, "--patience", "1")
 
     def test_downloads_that_never_begin(self):
         def nothing(connection, _):
             client_program.wait_end(connection)
 
-        self.check_fails_with(by_line(echo_on, nothing), "(a download|the connection of the messages) broke: timed out")
+        says = "(a download|the connection of the messages) broke: timed out"
+        self.check_fails_with(by_line(echo_on, nothing), says, "--patience", "1")
 
     def test_no_room_on_stdout(self):
         with Partner(echo) as partner, open("/dev/full", "w") as full:

@@ -158,7 +158,8 @@ class PingpongClient(ClientProgram, unittest.TestCase):
 
     def test_server_that_says_nothing(self):
         """Then the patience of a client has an end, with its time over or not."""
-        self.check_fails_with(client_program.wait_end, "a session broke: timed out", "--seconds", "60")
+        flags = ("--seconds", "60", "--patience", "1")
+        self.check_fails_with(client_program.wait_end, "a session broke: timed out", *flags)
 
     def test_no_room_on_stdout(self):
         with Server("pingpong") as program, open("/dev/full", "w") as full:

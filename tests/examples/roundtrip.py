@@ -195,7 +195,7 @@ class RoundtripClient(ClientProgram, unittest.TestCase):
         self.check_fails_with(client_program.reset_at_once, "the connection broke: reset by the peer")
 
     def test_server_that_says_nothing(self):
-        self.check_fails_with(client_program.wait_end, "the connection broke: timed out")
+        self.check_fails_with(client_program.wait_end, "the connection broke: timed out", "--patience", "1")
 
     def test_interrupted(self):
         """With a count it has not done all; without, a signal is its end. What it has, it says."""

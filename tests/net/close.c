@@ -185,9 +185,11 @@ static void check_ending(const struct ending *ending, const ferry_stats *stats)
         assert_int_equal(stats->acknowledged, ending->len);
 }
 
+/* What ends the connection comes before the time does that it is given to close. */
 static void run_ending(const struct ending *ending)
 {
-    static const ferry_service service = {.linger_ms = 100};
+    bool by_reset = ending->verdict == FERRY_VERDICT_RESET;
+    const ferry_service service = {.linger_ms = by_reset ? case_patience_ms() : 100};
     struct host host;
     ferry_stats stats;
     case_row("%s", ending->name);
