@@ -17,8 +17,8 @@ struct client {
     ferry_pool *pool;
     const char *address;
     unsigned long patience_s; /* how long a server may say nothing when it is its turn */
-    atomic_ulong left; /* connections that have not done yet what they should */
-    atomic_int status; /* of the program; that of the first failure */
+    atomic_ulong left;        /* connections that have not done yet what they should */
+    atomic_int status;        /* of the program; that of the first failure */
 };
 
 /* Makes the pool for so many connections to the operand of the flags. */

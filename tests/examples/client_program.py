@@ -27,13 +27,16 @@ GONE = (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN)
 class Partner:
     """A context: inside it answer(connection) runs for each connection; when it is left, all of them have returned."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, receive_buffer=None):
         self.answer = answer
+        self.receive_buffer = receive_buffer
         self.threads = []
         self.failures = []
 
     def __enter__(self):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        if self.receive_buffer:  # before there is a connection: what is promised to one is not taken back
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
         self.acceptor = threading.Thread(target=self._accept, daemon=True)
         self.acceptor.start()

@@ -122,11 +122,10 @@ class PingpongClient(ClientProgram, unittest.TestCase):
 
     def test_server_that_reads_slowly(self):
         def trickle(connection):
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             while part := connection.recv(1000):
                 connection.sendall(part)
 
-        with Partner(trickle) as partner:
+        with Partner(trickle, receive_buffer=4096) as partner:
             self.play(partner.address, "--size", "50000")
 
     def test_server_that_is_read_from_first(self):
