@@ -99,7 +99,8 @@ class Stopped(Case):
         size = 70 * KIB
         file, digest = self.make_file(size)
         for mode in MODES:
-            with self.subTest(mode), Serve("--mode", mode, "--rate", "100K", file) as serve, serve.connect() as client:
+            flags = ("--mode", mode, "--rate", "100K", "--grace", program.FAIL_SAFE_S)
+            with self.subTest(mode), Serve(*flags, file) as serve, serve.connect() as client:
                 client.recv(1, program.socket.MSG_PEEK)
                 serve.signal(signal.SIGTERM)
                 self.assertEqual(program.read_all(client), (size, digest))
