@@ -352,6 +352,8 @@ static void not_from_one_with_callbacks(void)
 /* After the close the reason is what every call reports. */
 static void expect_aborted(ferry_conn *conn, void *arg)
 {
+    char byte;
+    assert_int_equal(ferry_recv(conn, &byte, 1), 1); /* the peer has connected, and does not hear of it there */
     ferry_abort(conn);
     expect_from_all(conn, -ECONNABORTED);
     assert_int_equal(ferry_flush(conn), -ECONNABORTED);
@@ -367,6 +369,7 @@ static void after_an_abort_the_reason(void)
     struct count ended = {0};
     host_start(&host, &(ferry_service){.serve = expect_aborted, .arg = &ended});
     int fd = peer_connect(host.address);
+    peer_write(fd, "x", 1);
     count_wait(&ended, 1);
     assert_int_equal(peer_read_to_end(fd, NULL, NULL), ECONNRESET);
     peer_close(fd);
