@@ -246,15 +246,21 @@ static bool in_a_hurry(const struct fy_outbox *out)
     return tick(fy_now_ns()) - out->last_write < HURRY;
 }
 
+/* Whether the queue cannot be written now, by this thread. */
+static bool is_held(const ferry_conn *c)
+{
+    const struct fy_outbox *out = &c->out;
+    return out->role == FY_WRITING || out->role == FY_BLOCKED ||
+           (fy_loop_here(c->loop) && fy_outbox_turn_bytes(c) >= FY_TURN_BYTES);
+}
+
 void fy_outbox_send(ferry_conn *c, const struct iovec *iov, int count, size_t len)
 {
     struct fy_outbox *out = &c->out;
     if (len == 0)
         return;
     fy_lock(&out->lock);
-    bool waits = out->role == FY_WRITING || out->role == FY_BLOCKED ||
-                 (fy_loop_here(c->loop) && fy_outbox_turn_bytes(c) >= FY_TURN_BYTES);
-    if (len >= BIG && waits && !out->dead && !out->ended) {
+    if (len >= BIG && is_held(c) && !out->dead && !out->ended) {
         fy_unlock(&out->lock);
         send_copied(c, iov, count, len);
         return;
