@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 COMMANDS = ["ferry loops", "ferry conns", "ferry coroutines"]
 
@@ -52,6 +53,15 @@ def say_hello(port):
     return client
 
 
+def wait_asleep(server):
+    """Until it has nothing to do: the last client has its bytes a moment before, and a debugger that leaves wakes it up."""
+    state = None
+    while state != "S":
+        time.sleep(0.01)
+        with open(f"/proc/{server.pid}/stat", encoding="utf-8") as stat:
+            state = stat.read().rpartition(")")[2].split()[0]
+
+
 def main(echo, script):
     echo, script = os.path.abspath(echo), os.path.abspath(script)
     with tempfile.TemporaryDirectory() as place:
@@ -65,7 +75,9 @@ def main(echo, script):
         try:
             port = int(server.stdout.readline().rsplit(":", 1)[1])
             clients = [say_hello(port) for _ in range(3)]
+            wait_asleep(server)
             check("live", gdb(script, "-p", str(server.pid)), len(clients))
+            wait_asleep(server)
             server.send_signal(signal.SIGQUIT)
             server.wait()
             cores = glob.glob(os.path.join(place, "core*"))
