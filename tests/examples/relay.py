@@ -451,8 +451,9 @@ class Relay(Everywhere, RelayCase):
             program.wait_end()
 
     def test_stop_lets_it_finish(self):
-        """What is on its way when the signal comes gets there, both ways, and so do its ends."""
-        size = scaled(16)
+        """What is on its way when the signal comes gets there, both ways, and so do its ends; it is little enough for the
+        grace time of a slow machine."""
+        size = scaled(4)
         with self.start() as program, self.pair(program.address) as (client, end):
             senders = [Task(send_digest, client, size), Task(send_digest, end, size)]
             clients.read_exactly(client, 8)
