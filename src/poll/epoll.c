@@ -21,7 +21,7 @@ enum {
     READS_A_TURN = 4,  /* of full buffers from one socket, before others get a turn */
     ACCEPTS_A_TURN = 64,
     LINE = 64, /* bytes; a cache line, */
-    LINES = 4, /* and how many a message touches */
+    LINES = 6, /* and how many a message touches */
 };
 
 enum { READY = 1, ENDING = 2, BROKEN = 4 }; /* fy_source.ready */

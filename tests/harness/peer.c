@@ -174,7 +174,7 @@ void peer_write(int fd, const void *data, size_t len)
 {
     const char *from = data;
     while (len > 0) {
-        ssize_t put = send(fd, from, len, MSG_NOSIGNAL);
+        ssize_t put = TEMP_FAILURE_RETRY(send(fd, from, len, MSG_NOSIGNAL));
         if (put <= 0)
             fail_msg("peer: %zu bytes could not be written: %s", len, strerror(errno));
         from += put;
@@ -215,7 +215,7 @@ void peer_read(int fd, void *data, size_t len)
 {
     char *to = data;
     while (len > 0) {
-        ssize_t got = recv(fd, to, len, 0);
+        ssize_t got = TEMP_FAILURE_RETRY(recv(fd, to, len, 0));
         if (got <= 0)
             fail_reading(got, len);
         to += got;
@@ -227,7 +227,7 @@ void peer_read_pattern(int fd, struct pattern *pattern, uint64_t len)
 {
     char buffer[BUFFER];
     while (len > 0) {
-        ssize_t got = recv(fd, buffer, len < sizeof buffer ? (size_t)len : sizeof buffer, 0);
+        ssize_t got = TEMP_FAILURE_RETRY(recv(fd, buffer, len < sizeof buffer ? (size_t)len : sizeof buffer, 0));
         if (got <= 0)
             fail_reading(got, len);
         pattern_check(pattern, buffer, (size_t)got);
@@ -240,7 +240,7 @@ int peer_read_to_end(int fd, struct pattern *pattern, uint64_t *total)
     char buffer[BUFFER];
     uint64_t sum = 0;
     ssize_t got;
-    while ((got = recv(fd, buffer, sizeof buffer, 0)) > 0) {
+    while ((got = TEMP_FAILURE_RETRY(recv(fd, buffer, sizeof buffer, 0))) > 0) {
         if (pattern != NULL)
             pattern_check(pattern, buffer, (size_t)got);
         sum += (uint64_t)got;
@@ -256,7 +256,7 @@ int peer_read_to_end(int fd, struct pattern *pattern, uint64_t *total)
 void peer_expect_eof(int fd)
 {
     char byte;
-    ssize_t got = recv(fd, &byte, 1, 0);
+    ssize_t got = TEMP_FAILURE_RETRY(recv(fd, &byte, 1, 0));
     if (got != 0)
         fail_msg("peer: expected the end of file, got %s", got > 0 ? "a byte" : strerror(errno));
 }

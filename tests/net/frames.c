@@ -36,7 +36,7 @@ static ssize_t read_most(int fd, void *data, size_t len)
 {
     size_t have = 0;
     while (have < len) {
-        ssize_t got = recv(fd, (char *)data + have, len - have, 0);
+        ssize_t got = TEMP_FAILURE_RETRY(recv(fd, (char *)data + have, len - have, 0));
         if (got < 0 && errno == EAGAIN)
             fail_msg("frames: nothing comes, and no end");
         if (got < 0)
