@@ -22,7 +22,9 @@ struct fy_straight *fy_straight_of(const ferry_conn *conn)
 /* The running coroutine is about to wait for input. */
 static void want_input(ferry_conn *conn)
 {
-    fy_straight_of(conn)->reader = fy_co_self();
+    struct fy_straight *s = fy_straight_of(conn);
+    s->reader = fy_co_self();
+    s->parked = __builtin_frame_address(0);
     if (conn->unwanted)
         fy_input_want(conn, true);
     if (!conn->loop->stopping)
@@ -40,6 +42,19 @@ static void have_input(ferry_conn *conn)
     s->reader = NULL;
     if (!s->view)
         fy_input_want(conn, false);
+}
+
+/* What switching to the reader, and back, will touch: its struct, and the stack around the place where it parked. */
+void fy_straight_soon(const ferry_conn *conn)
+{
+    enum { LINE = 64, BELOW = 4, ABOVE = 8 };
+    const struct fy_straight *s = fy_straight_of(conn);
+    if (!s->reader)
+        return;
+    for (size_t at = 0; at < sizeof *s->reader; at += LINE)
+        __builtin_prefetch((const char *)s->reader + at);
+    for (int line = -BELOW; line < ABOVE; line++)
+        __builtin_prefetch(s->parked + line * LINE);
 }
 
 size_t fy_straight_data(ferry_conn *conn, const void *data, size_t len)

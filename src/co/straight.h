@@ -17,6 +17,7 @@ struct fy_straight {
     size_t size, used;    /* ...how much, and how much of it was consumed */
     unsigned drops_told;  /* refused sends that ferry_flush() has told of */
     uint64_t deadline;    /* nanoseconds of fy_now_ns(); 0 = none */
+    const char *parked;   /* where on its stack the reader was when it parked last */
     bool eof;             /* no more input will come: the peer has ended, or it is being closed here */
 };
 
@@ -24,6 +25,7 @@ struct fy_straight {
 struct fy_straight *fy_straight_of(const ferry_conn *conn);
 
 /* Observers, as in struct fy_observer. */
+void fy_straight_soon(const ferry_conn *conn);
 size_t fy_straight_data(ferry_conn *conn, const void *data, size_t len);
 void fy_straight_eof(ferry_conn *conn);
 void fy_straight_close(ferry_conn *conn);

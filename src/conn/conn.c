@@ -418,8 +418,15 @@ static void happened(struct fy_source *source, const struct fy_completion *compl
     ferry_conn *c = FY_CONTAINER(source, ferry_conn, source);
     if (!concerns(c, completion->event))
         return;
+    if (completion->event == FY_SOON) {
+        if (c->driver->observer->soon)
+            c->driver->observer->soon(c);
+        return;
+    }
     fy_conn_enter(c);
     switch (completion->event) {
+    case FY_SOON:
+        break;
     case FY_RECEIVED:
         fy_input_arrived(c, completion->data, completion->result);
         break;

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 enum fy_event {
+    FY_SOON,     /* others come next: a chance to have the cache filled with what they will need */
     FY_RECEIVED, /* result: bytes at `data`, valid during the call; 0 = end of input; -errno */
     FY_ACCEPTED, /* result: a descriptor, or -errno, which also ends the request */
     FY_READABLE, /* there may be something to receive: whoever is told does it, and says so when there was nothing */

@@ -60,6 +60,7 @@ static void on_level(ferry_conn *conn, size_t pending)
 }
 
 const struct fy_observer fy_coroutine = {
+    .soon = fy_straight_soon,
     .open = on_open,
     .data = fy_straight_data,
     .eof = fy_straight_eof,

@@ -114,8 +114,8 @@ static void connected(struct dial *d)
 static void happened(struct fy_source *source, const struct fy_completion *completion)
 {
     struct dial *d = FY_CONTAINER(source, ferry_conn, source)->tag;
-    if (ferry_conn_error(d->conn) < 0)
-        return; /* it is being given up */
+    if (completion->event == FY_SOON || ferry_conn_error(d->conn) < 0)
+        return; /* nothing yet; or it is being given up */
     int error = completion->event == FY_BROKEN ? (int)completion->result : fy_sys_take_error(source->fd);
     if (error < 0)
         failed(d, error);
