@@ -25,6 +25,7 @@
  */
 #include "base/clock.h"
 #include "conn/conn.h"
+#include "conn/transfer.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -35,6 +36,8 @@ enum {
     GATHER = 64,         /* segments a system call takes */
     CALL_MOST = 1 << 30, /* bytes it takes: near 2 GiB the kernel cuts it short without being full */
     HURRY = 49,          /* ticks; a foreign thread's sends closer than this, 50 us, are gathered */
+    LONG = 256 * 1024,   /* bytes; a file from here on is worth two system calls more */
+    CHEAP = 4,           /* bytes that the kernel moves cost as much as one that it copies */
 };
 
 /* Makes what is left of `own` independent of its sender's memory, which ends with the call. It is the queue's then. */
@@ -66,10 +69,31 @@ static size_t clamp(struct iovec *iov, int *count, uint64_t most)
     return bytes;
 }
 
+/* Each sendfile(2) pushes what it has at its end, also half a segment. Under TCP_CORK (tcp(7)) these join: a tenth less
+ * work for a long file. A file with a rate leaves by small pieces on purpose. */
+static void plug(ferry_conn *c, const struct fy_segment *segment)
+{
+    const ferry_transfer *t = segment->file.transfer;
+    if (c->out.plugged || segment->left < LONG || (t && t->options.rate > 0))
+        return;
+    c->out.plugged = fy_sys_cork(c->source.fd, true) == 0;
+}
+
+/* All has left: so does the half of a segment that waits. A FIN would take it along. */
+static void unplug(ferry_conn *c)
+{
+    c->out.plugged = false;
+    fy_unlock(&c->out.lock);
+    fy_sys_cork(c->source.fd, false);
+    fy_lock(&c->out.lock);
+}
+
 static ssize_t move(ferry_conn *c, struct fy_segment *segment, uint64_t most)
 {
-    if (segment->kind == FY_FILE)
+    if (segment->kind == FY_FILE) {
+        plug(c, segment);
         return fy_file_send(c, segment, most);
+    }
     ssize_t n = fy_sys_splice_out(segment->pipe.pipe->out, c->source.fd, segment->left < most ? segment->left : most);
     return n == 0 ? -EIO : n;
 }
@@ -85,7 +109,7 @@ static ssize_t write_front(ferry_conn *c, uint64_t limit, bool *full)
     ssize_t n;
     if (fy_segment_is_moved(segment)) {
         fy_unlock(&out->lock);
-        n = move(c, segment, limit);
+        n = move(c, segment, limit < UINT64_MAX / CHEAP ? limit * CHEAP : limit);
         fy_lock(&out->lock);
         return n;
     }
@@ -130,14 +154,14 @@ static uint32_t tick(uint64_t now)
     return (uint32_t)(now >> 10);
 }
 
-static void progress(ferry_conn *c, uint64_t n)
+static void progress(ferry_conn *c, uint64_t n, uint64_t cost)
 {
     bool here = fy_loop_here(c->loop);
     uint64_t now = here ? c->loop->now : fy_now_ns();
     atomic_store_explicit(&c->active, now, memory_order_relaxed);
     c->out.last_write = tick(now);
     if (here) {
-        uint64_t bytes = fy_outbox_turn_bytes(c) + n;
+        uint64_t bytes = fy_outbox_turn_bytes(c) + cost;
         c->out.turn = (uint32_t)c->loop->counters.turns;
         c->out.turn_bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
     }
@@ -148,14 +172,16 @@ static void progress(ferry_conn *c, uint64_t n)
 static enum fy_role step(ferry_conn *c, uint64_t *limit)
 {
     struct fy_outbox *out = &c->out;
-    if (*limit == 0 || (fy_segment_is_moved(out->first) && !fy_loop_here(c->loop)))
+    bool moved = fy_segment_is_moved(out->first);
+    if (*limit == 0 || (moved && !fy_loop_here(c->loop)))
         return FY_CORKED;
     bool full = false;
     out->retry = false;
     ssize_t n = write_front(c, *limit, &full);
     if (n >= 0) {
-        progress(c, (uint64_t)n);
-        *limit -= (uint64_t)n < *limit ? (uint64_t)n : *limit;
+        uint64_t cost = moved ? ((uint64_t)n + CHEAP - 1) / CHEAP : (uint64_t)n;
+        progress(c, (uint64_t)n, cost);
+        *limit -= cost < *limit ? cost : *limit;
     } else if (n == -ENOBUFS || n == -ENOMEM) {
         fy_conn_mark(c, FY_DUE_STARVED); /* the kernel's memory: no event tells when there is some */
         return FY_BLOCKED;
@@ -186,6 +212,8 @@ static void write_out(ferry_conn *c, struct fy_segment *own, uint64_t limit)
     struct fy_outbox *out = &c->out;
     out->role = FY_WRITING;
     enum fy_role next = drain(c, &own, limit);
+    if (!out->first && out->plugged && !out->ended && !out->dead)
+        unplug(c);
     if (!out->first && out->ended && !out->fin_sent && !out->dead) {
         if (closes_at_once(c))
             fy_conn_fail_locked(c, 0);

@@ -46,6 +46,7 @@ struct fy_outbox {
     bool resumed : 1; /* left-over input is to be delivered again */
     bool close_asked : 1;
     bool busy : 1; /* ferry_conn_set_busy() */
+    bool plugged;  /* TCP_CORK is set, since a long file is on its way; the writer's, who needs no lock for it */
     bool closed;   /* the loop has let go of the connection; set by the loop, which may read it without the lock */
 };
 

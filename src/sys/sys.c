@@ -11,6 +11,7 @@
 #include <linux/futex.h>
 #include <linux/sockios.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -157,6 +158,12 @@ int fy_sys_reset_on_close(int fd)
 {
     const struct linger now = {.l_onoff = 1, .l_linger = 0};
     return fy_sys_set(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+int fy_sys_cork(int fd, bool on)
+{
+    const int value = on;
+    return fy_sys_set(fd, IPPROTO_TCP, TCP_CORK, &value, sizeof value);
 }
 
 int fy_sys_set(int fd, int level, int option, const void *value, socklen_t len)

@@ -35,6 +35,7 @@ int fy_sys_accept(int fd);
 int fy_sys_connect(int fd, const struct sockaddr *address, socklen_t len);
 int fy_sys_shutdown_write(int fd);
 int fy_sys_reset_on_close(int fd);
+int fy_sys_cork(int fd, bool on); /* TCP_CORK, tcp(7): only full segments leave, until it is off */
 int fy_sys_set(int fd, int level, int option, const void *value, socklen_t len);
 int fy_sys_take_error(int fd); /* the socket's pending error as 0 or -errno, which clears it */
 int fy_sys_unacked(int fd);    /* bytes the peer has not acknowledged, a FIN counted as one: SIOCOUTQ, tcp(7) */

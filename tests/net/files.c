@@ -10,7 +10,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const struct peer_options tiny = {.receive_buffer = PEER_TINY_WINDOW};
@@ -296,6 +298,33 @@ static void a_dead_connection_lets_the_file_go(void)
     temp_remove(&temp);
 }
 
+/* A long file is sent in full segments; the last of them, and what follows it, must not wait to be filled. */
+static void nothing_is_held_back_behind_a_file(void)
+{
+    struct host host;
+    struct temp temp;
+    struct pattern pattern = {.seed = 1};
+    int corked = -1;
+    socklen_t len = sizeof corked;
+    char end[3];
+    temp_fill(&temp, 1, SIZE);
+    host_start(&host, &plain);
+    int fd = peer_connect(host.address);
+    ferry_conn *conn = watch_conn(&host.watch, 0);
+    ferry_file *file = open_file(&temp);
+    ferry_send_file(conn, file, 0, FERRY_TO_END);
+    ferry_send(conn, "end", 3);
+    ferry_file_unref(file);
+    peer_read_pattern(fd, &pattern, SIZE);
+    peer_read(fd, end, sizeof end);
+    host_settle(&host);
+    assert_int_equal(getsockopt(peer_other_end(peer_port(fd)), IPPROTO_TCP, TCP_CORK, &corked, &len), 0);
+    assert_int_equal(corked, 0);
+    peer_close(fd);
+    host_stop(&host);
+    temp_remove(&temp);
+}
+
 const struct test_case test_cases[] = {
     {"ranges_between_messages", ranges_between_messages},
     {"offsets_beyond_four_gib", offsets_beyond_four_gib},
@@ -306,5 +335,6 @@ const struct test_case test_cases[] = {
     {"grown_before_the_call", grown_before_the_call},
     {"many_connections_share_one_descriptor", many_connections_share_one_descriptor},
     {"a_dead_connection_lets_the_file_go", a_dead_connection_lets_the_file_go},
+    {"nothing_is_held_back_behind_a_file", nothing_is_held_back_behind_a_file},
     {NULL, NULL},
 };
