@@ -155,6 +155,8 @@ static unsigned take_due(ferry_conn *c)
 {
     c->marked = false;
     fy_lock(&c->out.lock);
+    if (c->arrived)
+        c->out.posted = c->arrived = false;
     unsigned due = c->out.due;
     c->out.due = 0;
     if (due & FY_DUE_WRITE)
@@ -381,11 +383,8 @@ void fy_conn_leave(ferry_conn *c)
 static void run_task(struct fy_task *task)
 {
     ferry_conn *c = FY_CONTAINER(task, ferry_conn, task);
-    fy_lock(&c->out.lock);
-    c->out.posted = false;
-    fy_unlock(&c->out.lock);
     fy_conn_enter(c);
-    c->marked = true;
+    c->marked = c->arrived = true;
     fy_conn_leave(c);
     ferry_conn_unref(c);
 }

@@ -81,6 +81,7 @@ enum {
 /* What every message touches comes first, so that it fills few cache lines; then what opening, waiting and closing take. */
 struct ferry_conn {
     struct fy_source source;
+    struct fy_task task;
     ferry_loop *loop;
     const struct fy_driver *driver;
     atomic_uint refs;
@@ -95,6 +96,7 @@ struct ferry_conn {
     unsigned short feeders;      /* connections that are flowing into it */
     bool entered : 1;            /* inside an event or callback of it: what becomes due is settled when that returns */
     bool marked : 1;             /* something has become due since it was entered, or last settled */
+    bool arrived : 1;            /* its task runs: it may be posted again */
     bool giving : 1;             /* inside the observer's data */
     bool in_transit : 1;         /* something of it is on its way in the outbox of `forward` */
     bool flowing : 1;            /* there may be more to forward */
@@ -107,7 +109,6 @@ struct ferry_conn {
     unsigned char verdict; /* ferry_verdict */
     void *_Atomic context;
 
-    struct fy_task task;
     struct fy_waiter *waiters; /* first come, first served */
     void (*release_context)(void *context);
     void *tag;           /* the server's: what this connection counts against */

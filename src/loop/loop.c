@@ -98,6 +98,14 @@ int64_t fy_loop_idle_ns(const ferry_loop *loop)
     return due <= now ? 0 : (int64_t)(due - now);
 }
 
+/* What the next task is part of comes into the cache meanwhile; most of it lies behind the task. */
+static void fetch(const struct fy_letter *next)
+{
+    enum { LINE = 64, LINES = 4 };
+    for (int line = 0; next && line < LINES; line++)
+        __builtin_prefetch((const char *)next + line * LINE);
+}
+
 void fy_loop_settle(ferry_loop *loop)
 {
     ferry_loop *outer = fy_loop_current;
@@ -106,6 +114,7 @@ void fy_loop_settle(ferry_loop *loop)
     while (letter) {
         struct fy_task *task = FY_CONTAINER(letter, struct fy_task, letter);
         letter = letter->next;
+        fetch(letter);
         task->run(task);
     }
     while (!fy_list_empty(&loop->dead))
