@@ -16,8 +16,8 @@ double bench_median(double *values, int count);
 long bench_number(const char *what, const char *text);
 
 /* The timers benchmark: arms `count` timers, the i-th in `ms`, from one to eleven minutes in an order that is not theirs;
- * then cancels each. It does so twice, and prints as JSON what arming and cancelling one cost the second time, and both
- * the first time, when the memory had not been touched yet. */
+ * while all are armed it cancels each and arms another (pair); then cancels all, arms and cancels all again. Prints as JSON
+ * what one cost, the last two by themselves, and the first two together (cold: nobody had touched the memory). */
 void bench_timers(long count, void (*arm)(long i, long ms), void (*cancel)(long i));
 
 /* Ends the program with a line on stderr: what failed, and errno's reason. */

@@ -152,21 +152,24 @@ func serve(enter, handle func(net.Conn)) {
 // As bench_timers() in common/bench.h.
 func measureTimers(count int) {
 	timers := make([]*time.Timer, count)
-	each := func(start time.Time) float64 { return float64(time.Since(start).Nanoseconds()) / float64(count) }
-	var armed, cancelled [2]float64
-	for pass := range armed {
+	arm := func(i, late int) {
+		due := time.Duration(60000+(i+late)*7919%600000) * time.Millisecond
+		timers[i] = time.AfterFunc(due, func() {})
+	}
+	each := func(do func(i int)) float64 {
 		start := time.Now()
 		for i := range timers {
-			timers[i] = time.AfterFunc(time.Duration(60000+i*7919%600000)*time.Millisecond, func() {})
+			do(i)
 		}
-		armed[pass] = each(start)
-		start = time.Now()
-		for i := range timers {
-			timers[i].Stop()
-		}
-		cancelled[pass] = each(start)
+		return float64(time.Since(start).Nanoseconds()) / float64(count)
 	}
-	fmt.Printf("{\"arm\": %.2f, \"cancel\": %.2f, \"cold\": %.2f}\n", armed[1], cancelled[1], armed[0]+cancelled[0])
+	first := func(i int) { arm(i, 0) }
+	stop := func(i int) { timers[i].Stop() }
+	cold := each(first)
+	pair := each(func(i int) { stop(i); arm(i, 1) })
+	cold += each(stop)
+	armed, cancelled := each(first), each(stop)
+	fmt.Printf("{\"pair\": %.2f, \"arm\": %.2f, \"cancel\": %.2f, \"cold\": %.2f}\n", pair, armed, cancelled, cold)
 }
 
 func main() {
