@@ -24,7 +24,7 @@
 
 /* What a style of driving implements. All on the loop's thread, never two at once for a connection. */
 struct fy_observer {
-    void (*soon)(const ferry_conn *); /* an event is on its way: fetches into the cache what it will need; may be NULL */
+    void (*soon)(const ferry_conn *); /* an event comes next: fetch what it will need; may be NULL */
     void (*open)(ferry_conn *);
     size_t (*data)(ferry_conn *, const void *data, size_t len); /* returns bytes consumed */
     void (*eof)(ferry_conn *);
