@@ -109,7 +109,7 @@ static void set_awaited(ferry_conn *c)
     for (const struct fy_waiter *w = c->waiters; w; w = w->next)
         awaited |= w->due;
     fy_lock(&c->out.lock);
-    c->out.awaited = (unsigned short)awaited;
+    c->out.awaited = (unsigned char)awaited;
     fy_unlock(&c->out.lock);
 }
 

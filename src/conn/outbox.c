@@ -40,10 +40,20 @@ enum {
     CHEAP = 4,           /* bytes that the kernel moves cost as much as one that it copies */
 };
 
+/* The writer leaves the lock for a while. Its role keeps the connection, and so the loop, from ending meanwhile. */
+static void step_out(ferry_conn *c)
+{
+    bool bell = c->out.bell;
+    c->out.bell = false;
+    fy_unlock(&c->out.lock);
+    if (bell)
+        fy_loop_ring(c->loop);
+}
+
 /* Makes what is left of `own` independent of its sender's memory, which ends with the call. It is the queue's then. */
 static struct fy_segment *keep(ferry_conn *c, struct fy_segment *own)
 {
-    fy_unlock(&c->out.lock);
+    step_out(c);
     char *copy = fy_segment_copy(own);
     fy_lock(&c->out.lock);
     if (!copy) {
@@ -83,7 +93,7 @@ static void plug(ferry_conn *c, const struct fy_segment *segment)
 static void unplug(ferry_conn *c)
 {
     c->out.plugged = false;
-    fy_unlock(&c->out.lock);
+    step_out(c);
     fy_sys_cork(c->source.fd, false);
     fy_lock(&c->out.lock);
 }
@@ -108,7 +118,7 @@ static ssize_t write_front(ferry_conn *c, uint64_t limit, bool *full)
     struct fy_segment *segment = out->first;
     ssize_t n;
     if (fy_segment_is_moved(segment)) {
-        fy_unlock(&out->lock);
+        step_out(c);
         n = move(c, segment, limit < UINT64_MAX / CHEAP ? limit * CHEAP : limit);
         fy_lock(&out->lock);
         return n;
@@ -118,7 +128,7 @@ static ssize_t write_front(ferry_conn *c, uint64_t limit, bool *full)
         bytes += segment->left;
     }
     bool more = segment && fy_segment_is_moved(segment);
-    fy_unlock(&out->lock);
+    step_out(c);
     size_t given = clamp(iov, &count, limit < CALL_MOST ? limit : CALL_MOST);
     n = fy_sys_send(c->source.fd, iov, count, more);
     *full = n >= 0 && (size_t)n < given;
@@ -128,7 +138,7 @@ static ssize_t write_front(ferry_conn *c, uint64_t limit, bool *full)
 
 static void send_fin(ferry_conn *c)
 {
-    fy_unlock(&c->out.lock);
+    step_out(c);
     fy_sys_shutdown_write(c->source.fd); /* fails only when the connection has broken, which the loop will be told */
     fy_lock(&c->out.lock);
     c->out.fin_sent = true;

@@ -29,15 +29,15 @@ struct fy_outbox {
     uint64_t dropped;                     /* bytes refused */
     uint32_t turn, turn_bytes; /* the loop's turn in which it wrote last, by its low bits, and how much in it */
     unsigned drops;            /* calls refused */
-    int drop_reason;
-    unsigned short awaited; /* FY_DUE_* that somebody waits for with fy_conn_wait() */
-    unsigned short due;     /* FY_DUE_* */
-    unsigned short ringing; /* threads that are about to ring the loop, which must not end before they have */
-    unsigned char role;     /* enum fy_role */
-    bool posted : 1;        /* the connection's task is on its way */
-    bool bell : 1;          /* ...and the loop asleep: to be rung by whoever posted it, out of the lock */
-    bool retry : 1;         /* the kernel had room again while somebody was writing */
-    bool ended : 1;         /* nothing more may be queued: a FIN stands behind the queue */
+    short drop_reason;         /* why the last one was: -errno */
+    unsigned short due;        /* FY_DUE_* */
+    unsigned short ringing;    /* threads that are about to ring the loop, which must not end before they have */
+    unsigned char awaited;     /* FY_DUE_LOW, FY_DUE_DRAIN: somebody waits for it with fy_conn_wait() */
+    unsigned char role;        /* enum fy_role */
+    bool posted : 1;           /* the connection's task is on its way */
+    bool bell : 1;             /* ...and the loop asleep: to be rung by whoever posted it, out of the lock */
+    bool retry : 1;            /* the kernel had room again while somebody was writing */
+    bool ended : 1;            /* nothing more may be queued: a FIN stands behind the queue */
     bool fin_sent : 1;
     bool dead : 1;      /* the queue is dropped; error says why */
     bool above : 1;     /* above high_water, or below again and not told yet */

@@ -52,7 +52,7 @@ static void count_drop(ferry_conn *c, uint64_t len, int why)
 {
     c->out.dropped += len;
     c->out.drops++;
-    c->out.drop_reason = why;
+    c->out.drop_reason = (short)why;
     if (!c->out.closed || fy_loop_here(c->loop))
         atomic_fetch_add_explicit(&c->loop->dropped, 1, memory_order_relaxed);
 }
