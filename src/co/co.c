@@ -56,9 +56,8 @@ static bool give_stack(struct fy_co *co)
     if (!co->stack)
         return false;
     fy_census_begin(co);
-    char *bottom = fy_stack_bottom(co->stack), *top = fy_stack_top(co->stack);
-    fy_fiber_init(&co->fiber, bottom, (size_t)(top - bottom));
-    co->sp = fy_switch_prepare(top, begin, co);
+    fy_fiber_init(&co->fiber, fy_stack_bottom(co->stack), fy_stack_size(co->stack));
+    co->sp = fy_switch_prepare(fy_stack_top(co->stack), begin, co);
     return true;
 }
 

@@ -11,10 +11,6 @@
 
 enum { PAGE = 4096, GUARD = 4 * PAGE, SLAB_BYTES = 4 << 20, SLAB_LEAST = 4 };
 
-/* Stacks begin at different cache lines of their last page. Most are parked with a few hundred bytes in use, and were these
- * at the same place in every page, they would all have to share the few sets of the cache that a place maps to. */
-enum { COLOURS = 32, LINE = 64 };
-
 /* Stacks of one size, mapped together. */
 struct fy_slab {
     struct fy_slab *next;
@@ -27,7 +23,7 @@ struct fy_slab {
 
 struct fy_sizes {
     struct fy_sizes *next;
-    size_t bytes; /* of a stack, its guard and the page for its colour included */
+    size_t bytes; /* of a stack, its guard included */
     struct fy_stack *idle;
     unsigned idle_count;
 };
@@ -107,7 +103,7 @@ void fy_stacks_fini(struct fy_stacks *stacks)
 
 struct fy_stack *fy_stack_take(struct fy_stacks *stacks, size_t size)
 {
-    size_t bytes = (size + PAGE - 1) / PAGE * PAGE + PAGE + GUARD;
+    size_t bytes = (size + PAGE - 1) / PAGE * PAGE + GUARD;
     struct fy_sizes *of = find_size(stacks, bytes);
     if (!of || (!of->idle && !map_slab(stacks, of)))
         return NULL;
@@ -130,8 +126,7 @@ void fy_stack_give(struct fy_stacks *stacks, struct fy_stack *stack)
 
 char *fy_stack_top(const struct fy_stack *stack)
 {
-    size_t colour = (size_t)(stack - stack->slab->stacks) % COLOURS;
-    return stack->base + stack->slab->of->bytes - colour * LINE;
+    return stack->base + stack->slab->of->bytes;
 }
 
 char *fy_stack_bottom(const struct fy_stack *stack)
@@ -141,18 +136,19 @@ char *fy_stack_bottom(const struct fy_stack *stack)
 
 size_t fy_stack_size(const struct fy_stack *stack)
 {
-    return stack->slab->of->bytes - PAGE - GUARD;
+    return stack->slab->of->bytes - GUARD;
 }
 
 size_t fy_stack_touched(const struct fy_stack *stack)
 {
-    size_t size = stack->slab->of->bytes - GUARD;
-    return size - fy_sys_untouched(fy_stack_bottom(stack), size);
+    size_t size = fy_stack_size(stack);
+    size_t untouched = fy_sys_untouched(fy_stack_bottom(stack), size);
+    return size - untouched;
 }
 
 void fy_stack_forget(const struct fy_stack *stack)
 {
-    fy_sys_discard(fy_stack_bottom(stack), stack->slab->of->bytes - GUARD);
+    fy_sys_discard(fy_stack_bottom(stack), fy_stack_size(stack));
 }
 
 bool fy_stack_guards(const struct fy_stack *stack, const void *address)

@@ -43,7 +43,7 @@ void fy_stack_give(struct fy_stacks *stacks, struct fy_stack *stack);
 
 char *fy_stack_top(const struct fy_stack *stack);
 char *fy_stack_bottom(const struct fy_stack *stack); /* the lowest usable byte */
-size_t fy_stack_size(const struct fy_stack *stack);  /* what was asked for, in whole pages; no more can be relied on */
+size_t fy_stack_size(const struct fy_stack *stack);  /* usable */
 
 /* Bytes from the top down to the deepest page that is in memory. */
 size_t fy_stack_touched(const struct fy_stack *stack);
