@@ -67,6 +67,38 @@ static void in_each_call(void)
     free(much);
 }
 
+static void let_it_pass_and_go(ferry_conn *conn, void *arg)
+{
+    char bytes[64];
+    ferry_wait_group *gate = arg;
+    ferry_conn_set_deadline(conn, 1);
+    assert_int_equal(ferry_recv(conn, bytes, sizeof bytes), -ETIMEDOUT);
+    ferry_conn_set_deadline(conn, 0);
+    assert_int_equal(ferry_wait_group_wait(gate), 0);
+    assert_int_equal(ferry_recv_exact(conn, bytes, 4), 4);
+    assert_memory_equal(bytes, "much", 4);
+}
+
+/* Who has given up waiting for input is not waiting: what comes is left in the kernel, and not measured by max_input. */
+static void nothing_is_read_after_it(void)
+{
+    struct host host;
+    ferry_wait_group *gate = ferry_wait_group_new();
+    const ferry_service service = {.name = "late", .serve = let_it_pass_and_go, .arg = gate, .max_input = 4};
+    ferry_wait_group_add(gate, 1);
+    host_start(&host, &service);
+    int fd = peer_connect(host.address);
+    wait_parked(&host, "late", "ferry_wait_group_wait");
+    peer_write(fd, "muchmore", 8);
+    host_settle(&host);
+    ferry_wait_group_done(gate);
+    peer_expect_eof(fd);
+    peer_close(fd);
+    assert_reason(watch_reason(&host.watch, 0, NULL), 0);
+    host_stop(&host);
+    ferry_wait_group_free(gate);
+}
+
 /* Data and expiry come at about the same time, again and again: each byte is had once, before the deadline or after. */
 struct race {
     struct host host;
@@ -202,5 +234,6 @@ const struct test_case test_cases[] = {
     {"racing_the_data", racing_the_data},
     {"nothing_is_no_deadline", nothing_is_no_deadline},
     {"it_is_for_its_connection_alone", it_is_for_its_connection_alone},
+    {"nothing_is_read_after_it", nothing_is_read_after_it},
     {NULL, NULL},
 };

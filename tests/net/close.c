@@ -230,6 +230,37 @@ static void linger_is_never_cut_short(void)
     host_stop(&host);
 }
 
+static void do_nothing(ferry_conn *conn, void *arg)
+{
+    (void)conn;
+    (void)arg;
+}
+
+/* Both sides have finished, and the kernel has all, but the peer does not read: that it has come to the end is an event, and
+ * no time has to run out for it. */
+static void the_last_acknowledgement_is_an_event(void)
+{
+    enum { FITTING = 128 * 1024 };
+    const ferry_service service = {
+        .on_eof = do_nothing, .linger_ms = 2 * case_patience_ms(), .socket.send_buffer = 2 * FITTING};
+    struct host host;
+    ferry_stats stats;
+    host_start(&host, &service);
+    int fd = peer_connect_with(host.address, &tiny);
+    ferry_conn *conn = watch_conn(&host.watch, 0);
+    send_pattern(conn, 3, FITTING);
+    ferry_shutdown(conn);
+    peer_half_close(fd);
+    count_wait(&host.watch.eofs, 1);
+    host_settle(&host);
+    assert_int_equal(ferry_conn_pending(conn), 0);
+    expect_all_then_eof(fd, 3, FITTING);
+    assert_reason(watch_reason(&host.watch, 0, &stats), 0);
+    assert_int_equal(stats.verdict, FERRY_VERDICT_ACKED);
+    peer_close(fd);
+    host_stop(&host);
+}
+
 /* The whole takes far longer than linger_ms, but each step shows that the peer still takes bytes. */
 static void linger_waits_as_long_as_there_is_progress(void)
 {
@@ -302,6 +333,7 @@ const struct test_case test_cases[] = {
     {"each_ending_has_its_verdict", each_ending_has_its_verdict},
     {"linger_is_never_cut_short", linger_is_never_cut_short},
     {"linger_waits_as_long_as_there_is_progress", linger_waits_as_long_as_there_is_progress},
+    {"the_last_acknowledgement_is_an_event", the_last_acknowledgement_is_an_event},
     {"abort_is_a_reset_for_the_peer", abort_is_a_reset_for_the_peer},
     {"a_service_without_callbacks", a_service_without_callbacks},
     {NULL, NULL},
