@@ -3,7 +3,7 @@
  * conn: the outbox. Any thread puts messages in; whoever finds nobody writing becomes the writer.
  *
  * One lock guards the queue and the role of the writer together, so that a message can neither be missed by a writer that
- * is about to leave nor be taken by two. No system call is made under the lock, save the ring that wakes a sleeping loop.
+ * is about to leave nor be taken by two. No system call is made under the lock.
  *
  *     IDLE ----> WRITING ----> IDLE       all has left
  *       |         ^  |  |
