@@ -1,19 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Installs the Debian packages that a part of the work needs and that are missing: deps.sh [build|test|lint|check|bench]...
+# Installs the Debian packages that a part of the work needs and that are missing: deps.sh [PART]...
 # Without an argument: all of them. Nothing missing: says nothing and takes no time. Needs root, or sudo, otherwise.
 set -eu
 
 packages_for() {
     case $1 in
-    build) echo build-essential cmake ninja-build pkg-config libssl-dev ;;
+    build) echo build-essential cmake ninja-build pkg-config libssl-dev liburing-dev ;;
     test) echo libcmocka-dev openssl python3 curl socat netcat-openbsd iproute2 procps gdb \
         gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
     bench) echo iproute2 libboost-context-dev libuv1-dev libevent-dev libasio-dev golang-go nginx-light gnuplot-nox ;;
     lint) echo clang clang-format clang-tidy cppcheck shellcheck ;;
     check) echo clang libclang-rt-14-dev valgrind ;;
-    *) echo "deps.sh: no such part: $1 (build, test, lint, check, bench)" >&2 && return 1 ;;
+    uml) echo user-mode-linux ;;
+    *) echo "deps.sh: no such part: $1 (build, test, lint, check, bench, uml)" >&2 && return 1 ;;
     esac
 }
 
