@@ -82,7 +82,8 @@ FERRY_API ferry_timer *ferry_every(ferry_loop *loop, uint64_t ms, void (*fn)(voi
 FERRY_API void ferry_timer_cancel(ferry_timer *timer);
 
 /* For embedding loop 0 of a one-loop pool in a foreign event loop, instead of ferry_pool_run(): poll this descriptor for
- * reading, at most for ferry_loop_timeout(), then call ferry_loop_turn(loop, 0). Thread: any. */
+ * reading, at most for ferry_loop_timeout(), then call ferry_loop_turn(loop, 0). Returns it, or -errno.
+ * Thread: the one that calls ferry_loop_turn(). */
 FERRY_API int ferry_loop_fd(const ferry_loop *loop);
 
 /* Milliseconds until the loop has something to do by itself: 0 = now, -1 = not before its descriptor is readable.

@@ -66,11 +66,12 @@ void fy_close_check(ferry_conn *c)
 {
     if (!c->fin_out || c->source.fd < 0 || !(c->eof || (c->closing && c->loop->stopping)))
         return;
-    if (all_acked(c))
+    if (all_acked(c)) {
         fy_conn_fail(c, 0);
-    else
-        fy_close_begin(
-            c); /* both directions are done but for the acknowledgement: that is waited for, but not for ever */
+        return;
+    }
+    fy_poll_expect(c->loop->poll, &c->source);
+    fy_close_begin(c); /* both directions are done but for the acknowledgement: waited for, but not for ever */
 }
 
 void fy_close_linger(ferry_conn *c)

@@ -24,7 +24,6 @@ ferry_conn *fy_conn_new(ferry_loop *loop, const struct fy_driver *driver, void *
     if (!c)
         return NULL;
     c->source.fd = -1;
-    fy_list_init(&c->source.again);
     c->loop = loop;
     c->driver = driver;
     c->tag = tag;
@@ -345,6 +344,8 @@ static void settle(ferry_conn *c, unsigned due)
     }
     if (due & FY_DUE_FIN)
         fy_close_fin_sent(c);
+    if ((due & FY_DUE_EXPECT) && c->source.live)
+        fy_poll_expect(c->loop->poll, &c->source);
     if (due & FY_DUE_STARVED) {
         c->starved = true;
         fy_watch(c);
@@ -431,6 +432,9 @@ static void happened(struct fy_source *source, const struct fy_completion *compl
         break;
     case FY_READABLE:
         fy_forward_readable(c);
+        break;
+    case FY_SENT:
+        fy_outbox_sent(c, completion->result);
         break;
     case FY_WRITABLE:
         fy_outbox_writable(c);

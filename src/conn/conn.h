@@ -75,6 +75,7 @@ enum {
     FY_DUE_FIN = 1 << 8,      /* our FIN is out */
     FY_DUE_END = 1 << 9,      /* dead: close it */
     FY_DUE_STARVED = 1 << 10, /* the kernel has no memory to send with: try again soon */
+    FY_DUE_EXPECT = 1 << 11,  /* the backend is to tell when there is room */
     FY_DUE_ALWAYS = ~(FY_DUE_HIGH | FY_DUE_LOW | FY_DUE_DRAIN) & 0xffff
 };
 

@@ -20,6 +20,8 @@
  * A message in WRITING that the kernel takes in part is lent, not copied: its thread copies what is left before it gives
  * the role back. That is why a message cannot be torn apart, and why order is the order of the calls.
  *
+ * The one that is WRITING may also be the backend, which was given a piece to send with the rest of the turn's requests.
+ *
  * `retry`: room in the kernel is told to the loop once (edge-triggered). Told while another thread is WRITING, it would
  * be lost if that thread then went to BLOCKED on an EAGAIN from before; so it is noted, and the writer tries again.
  */
@@ -33,6 +35,7 @@
 
 enum {
     BIG = 4096,          /* bytes; from here on a copy costs more than gathering saves */
+    SMALL = 16 * 1024,   /* bytes; up to here it pays to send by way of the backend */
     GATHER = 64,         /* segments a system call takes */
     CALL_MOST = 1 << 30, /* bytes it takes: near 2 GiB the kernel cuts it short without being full */
     HURRY = 49,          /* ticks; a foreign thread's sends closer than this, 50 us, are gathered */
@@ -178,7 +181,21 @@ static void progress(ferry_conn *c, uint64_t n, uint64_t cost)
     fy_queue_advance(c, n);
 }
 
-/* One system call, and what follows from it. Returns the role to give way to, or FY_WRITING to go on. */
+/* What follows from the kernel's answer. Returns the role to give way to, or FY_WRITING to go on. */
+static enum fy_role answered(ferry_conn *c, ssize_t n, uint64_t cost, bool full)
+{
+    if (n >= 0) {
+        progress(c, (uint64_t)n, cost);
+    } else if (n == -ENOBUFS || n == -ENOMEM) {
+        fy_conn_mark(c, FY_DUE_STARVED); /* the kernel's memory: no event tells when there is some */
+        return FY_BLOCKED;
+    } else if (n != -EAGAIN) {
+        fy_conn_fail_locked(c, n == -EPIPE ? -ECONNRESET : (int)n);
+    }
+    return full || n == -EAGAIN ? FY_BLOCKED : FY_WRITING;
+}
+
+/* One system call, and what follows from it. */
 static enum fy_role step(ferry_conn *c, uint64_t *limit)
 {
     struct fy_outbox *out = &c->out;
@@ -188,17 +205,9 @@ static enum fy_role step(ferry_conn *c, uint64_t *limit)
     bool full = false;
     out->retry = false;
     ssize_t n = write_front(c, *limit, &full);
-    if (n >= 0) {
-        uint64_t cost = moved ? ((uint64_t)n + CHEAP - 1) / CHEAP : (uint64_t)n;
-        progress(c, (uint64_t)n, cost);
-        *limit -= cost < *limit ? cost : *limit;
-    } else if (n == -ENOBUFS || n == -ENOMEM) {
-        fy_conn_mark(c, FY_DUE_STARVED); /* the kernel's memory: no event tells when there is some */
-        return FY_BLOCKED;
-    } else if (n != -EAGAIN) {
-        fy_conn_fail_locked(c, n == -EPIPE ? -ECONNRESET : (int)n);
-    }
-    return full || n == -EAGAIN ? FY_BLOCKED : FY_WRITING;
+    uint64_t cost = n < 0 ? 0 : moved ? ((uint64_t)n + CHEAP - 1) / CHEAP : (uint64_t)n;
+    *limit -= cost < *limit ? cost : *limit;
+    return answered(c, n, cost, full);
 }
 
 /* Writes until the queue is empty, the kernel is full, or `limit` bytes have gone; returns the role that follows. */
@@ -215,13 +224,22 @@ static enum fy_role drain(ferry_conn *c, struct fy_segment **own, uint64_t limit
     return FY_IDLE;
 }
 
-/* The caller has made itself the writer and holds the lock; it holds it again on return, and is the writer no more. `own`
- * is the caller's lent segment, or NULL. */
-static void write_out(ferry_conn *c, struct fy_segment *own, uint64_t limit)
+/* The loop is to be told when there is room. Once: it is told each time from then on. */
+static void expect_room(ferry_conn *c)
+{
+    if (c->out.expecting)
+        return;
+    c->out.expecting = true;
+    if (fy_loop_here(c->loop))
+        fy_poll_expect(c->loop->poll, &c->source);
+    else
+        fy_conn_mark(c, FY_DUE_EXPECT);
+}
+
+/* The writer gives up its role, for `next`. It holds the lock, now and afterwards. */
+static void give_way(ferry_conn *c, enum fy_role next)
 {
     struct fy_outbox *out = &c->out;
-    out->role = FY_WRITING;
-    enum fy_role next = drain(c, &own, limit);
     if (!out->first && out->plugged && !out->ended && !out->dead)
         unplug(c);
     if (!out->first && out->ended && !out->fin_sent && !out->dead) {
@@ -237,9 +255,19 @@ static void write_out(ferry_conn *c, struct fy_segment *own, uint64_t limit)
         out->role = (unsigned char)next;
         if (next == FY_CORKED)
             fy_conn_mark(c, FY_DUE_WRITE);
+        if (next == FY_BLOCKED)
+            expect_room(c);
         if (!out->first && (out->undrained || (out->awaited & FY_DUE_DRAIN)))
             fy_conn_mark(c, FY_DUE_DRAIN);
     }
+}
+
+/* The caller has made itself the writer and holds the lock; it holds it again on return, and is the writer no more. `own`
+ * is the caller's lent segment, or NULL. */
+static void write_out(ferry_conn *c, struct fy_segment *own, uint64_t limit)
+{
+    c->out.role = FY_WRITING;
+    give_way(c, drain(c, &own, limit));
     free(own);
 }
 
@@ -351,10 +379,37 @@ void fy_outbox_end(ferry_conn *c, bool close)
     fy_conn_unlock(c);
 }
 
+/* A backend may take what is in one small piece along with what else it has for the kernel in this turn, which saves a
+ * system call. It is the writer then, until it says FY_SENT. */
+static bool pass_to_backend(ferry_conn *c)
+{
+    struct fy_outbox *out = &c->out;
+    struct iovec piece;
+    const struct fy_segment *first = out->first;
+    if (!first || first->next || first->left > SMALL || out->ended || out->plugged || fy_segment_is_moved(first) ||
+        fy_segment_gather(first, &piece, 1) != 1 || piece.iov_len == 0)
+        return false;
+    if (!fy_poll_send(c->loop->poll, &c->source, piece.iov_base, piece.iov_len))
+        return false;
+    out->role = FY_WRITING;
+    out->retry = false;
+    return true;
+}
+
 void fy_outbox_write(ferry_conn *c)
 {
-    if (c->out.role == FY_CORKED)
+    if (c->out.role == FY_CORKED && !pass_to_backend(c))
         write_out(c, NULL, FY_TURN_BYTES);
+}
+
+void fy_outbox_sent(ferry_conn *c, ssize_t n)
+{
+    fy_lock(&c->out.lock);
+    enum fy_role next = answered(c, n, n < 0 ? 0 : (uint64_t)n, false);
+    if (next == FY_WRITING || c->out.retry)
+        next = c->out.first ? FY_CORKED : FY_IDLE;
+    give_way(c, next);
+    fy_unlock(&c->out.lock);
 }
 
 void fy_outbox_writable(ferry_conn *c)

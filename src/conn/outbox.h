@@ -46,6 +46,7 @@ struct fy_outbox {
     bool resumed : 1; /* left-over input is to be delivered again */
     bool close_asked : 1;
     bool busy : 1; /* ferry_conn_set_busy() */
+    bool expecting : 1; /* the backend was asked to tell when there is room */
     bool plugged;  /* TCP_CORK is set, since a long file is on its way; the writer's, who needs no lock for it */
     bool closed;   /* the loop has let go of the connection; set by the loop, which may read it without the lock */
 };
@@ -62,6 +63,7 @@ void fy_outbox_send(ferry_conn *conn, const struct iovec *iov, int count, size_t
 int fy_outbox_put(ferry_conn *conn, struct fy_segment *segment); /* -errno: refused; still the caller's */
 void fy_outbox_end(ferry_conn *conn, bool close);                /* shutdown, or close */
 void fy_outbox_write(ferry_conn *conn);                          /* loop, which holds the lock: it is due */
+void fy_outbox_sent(ferry_conn *conn, ssize_t n);                /* loop: the backend's answer, FY_SENT */
 void fy_outbox_writable(ferry_conn *conn);                       /* loop: what it was blocked by is over */
 
 uint64_t fy_outbox_turn_bytes(const ferry_conn *conn); /* loop: written in this turn */

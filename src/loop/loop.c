@@ -31,10 +31,11 @@ int ferry_loop_fd(const ferry_loop *loop)
     return loop->poll->backend->fd(loop->poll);
 }
 
+/* Being woken is all; each ring tells anew. */
 static void rung(struct fy_source *bell, const struct fy_completion *completion)
 {
-    (void)bell;
-    (void)completion; /* being woken is all */
+    if (completion->event == FY_READABLE)
+        fy_poll_empty(FY_CONTAINER(bell, ferry_loop, bell)->poll, bell);
 }
 
 int fy_loop_init(ferry_loop *loop, const struct fy_backend *backend)
@@ -50,11 +51,13 @@ int fy_loop_init(ferry_loop *loop, const struct fy_backend *backend)
     loop->bell.done = rung;
     loop->bell.fd = fy_sys_eventfd();
     error = loop->bell.fd < 0 ? loop->bell.fd : fy_poll_add(loop->poll, &loop->bell);
-    if (error < 0) {
-        if (loop->bell.fd >= 0)
-            fy_sys_close(loop->bell.fd);
-        backend->close(loop->poll);
+    if (error == 0) {
+        fy_poll_request(loop->poll, &loop->bell, FY_WANT_READABLE);
+        return 0;
     }
+    if (loop->bell.fd >= 0)
+        fy_sys_close(loop->bell.fd);
+    backend->close(loop->poll);
     return error;
 }
 
@@ -119,6 +122,25 @@ void fy_loop_settle(ferry_loop *loop)
     }
     while (!fy_list_empty(&loop->dead))
         loop->bury(&loop->dead);
+    fy_loop_current = outer;
+}
+
+void fy_loop_flush(ferry_loop *loop)
+{
+    ferry_loop *outer = fy_loop_current;
+    fy_loop_current = loop;
+    if (loop->poll->backend->flush)
+        loop->poll->backend->flush(loop->poll);
+    fy_loop_current = outer;
+}
+
+void fy_loop_finish(ferry_loop *loop)
+{
+    ferry_loop *outer = fy_loop_current;
+    fy_loop_current = loop;
+    fy_loop_flush(loop);
+    loop->poll->backend->reap(loop->poll);
+    fy_loop_settle(loop);
     fy_loop_current = outer;
 }
 

@@ -72,9 +72,15 @@ void fy_loop_fini(ferry_loop *loop); /* nothing may be open or posted any more *
 /* One turn; waits at most `timeout_ns`, -1 = until something happens. 0 or -errno. */
 int fy_loop_turn(ferry_loop *loop, int64_t timeout_ns);
 
+/* The loop turns no more, or not before its descriptor is readable: no request of it may wait for the next turn. */
+void fy_loop_flush(ferry_loop *loop);
+
 /* The end of a turn, which is also what is left to do for a loop that runs no more: runs what is posted, and buries the
  * dead. */
 void fy_loop_settle(ferry_loop *loop);
+
+/* For a loop that runs no more: what it still had for the kernel, and what comes of it. */
+void fy_loop_finish(ferry_loop *loop);
 
 /* Any thread: runs the task on the loop's thread, in a turn to come or at the end of this one. */
 void fy_loop_post(ferry_loop *loop, struct fy_task *task);

@@ -64,9 +64,9 @@ static void epoll_close(struct fy_poll *poll)
     free(poll);
 }
 
-static int epoll_fd(const struct fy_poll *poll)
+static int epoll_fd(struct fy_poll *poll)
 {
-    return ((const struct epoll_poll *)poll)->fd;
+    return self(poll)->fd;
 }
 
 static int epoll_add(struct fy_poll *poll, struct fy_source *source)
@@ -222,7 +222,9 @@ static unsigned epoll_reap(struct fy_poll *poll)
     }
     for (struct fy_list *node; (node = fy_list_take(&again));)
         proceed(p, FY_CONTAINER(node, struct fy_source, again));
-    return (unsigned)p->count;
+    unsigned count = (unsigned)p->count;
+    p->count = 0;
+    return count;
 }
 
 const struct fy_backend fy_backend_epoll = {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * poll: the interface to a backend, shaped for completions. A source (a socket) makes standing requests (receive,
- * accept); the backend reports each result to its `done`. epoll does the call when the socket is ready; io_uring has it
- * done already.
+ * accept); the backend reports each result to its `done`. epoll does the call when the socket is ready; io_uring has had
+ * it done by the kernel.
  *
  * All functions are for the loop's thread. A source may be removed inside any `done`; its memory must stay until the end
  * of that reap, since more of its events may be on the list (they are thrown away).
@@ -21,7 +21,8 @@ enum fy_event {
     FY_RECEIVED, /* result: bytes at `data`, valid during the call; 0 = end of input; -errno */
     FY_ACCEPTED, /* result: a descriptor, or -errno, which also ends the request */
     FY_READABLE, /* there may be something to receive: whoever is told does it, and says so when there was nothing */
-    FY_WRITABLE, /* a send that said EAGAIN, or was short, is worth another try; or a connect has ended */
+    FY_SENT,     /* result of fy_poll_send(): bytes, or -errno */
+    FY_WRITABLE, /* what fy_poll_expect() was for: a send is worth another try; a connect has ended; a FIN is acknowledged */
     FY_BROKEN    /* result: -errno; the connection failed while nothing was requested of it */
 };
 
@@ -36,7 +37,10 @@ struct fy_source {
     unsigned char wants;  /* FY_WANT_*: the standing requests */
     unsigned char ready;  /* the backend's: what the kernel has said and nobody has used yet */
     bool live;            /* between add and remove */
-    struct fy_list again; /* the backend's: sources with more to do than one turn allows */
+    union {               /* the backend's */
+        struct fy_list again; /* epoll: sources with more to do than one turn allows */
+        struct fy_slot *slot; /* io_uring: what it has in the kernel */
+    };
     void (*done)(struct fy_source *, const struct fy_completion *);
 };
 
@@ -48,14 +52,17 @@ struct fy_backend {
     const char *name;
     int (*open)(struct fy_poll **poll);
     void (*close)(struct fy_poll *);
-    int (*fd)(const struct fy_poll *); /* readable when wait would not sleep */
+    int (*fd)(struct fy_poll *); /* readable when wait would not sleep; or -errno */
     int (*add)(struct fy_poll *, struct fy_source *);
     void (*remove)(struct fy_poll *, struct fy_source *);
     void (*request)(struct fy_poll *, struct fy_source *, unsigned wants); /* replaces the standing requests */
     void (*empty)(struct fy_poll *, struct fy_source *); /* FY_READABLE, but a call said EAGAIN: not until more comes */
+    void (*expect)(struct fy_poll *, struct fy_source *); /* NULL: FY_WRITABLE is told anyway */
+    bool (*send)(struct fy_poll *, struct fy_source *, const void *data, size_t len); /* NULL: it never takes any */
     bool (*busy)(const struct fy_poll *);                /* results wait that need no sleep */
     int (*wait)(struct fy_poll *, int64_t timeout_ns); /* sleeps until there are results; -1 = for ever; 0 or -errno */
     unsigned (*reap)(struct fy_poll *);                /* reports them; returns how many events there were */
+    void (*flush)(struct fy_poll *);                   /* NULL, or: the loop turns no more, or not for now */
 };
 
 /* What every backend's struct begins with. */
@@ -64,6 +71,7 @@ struct fy_poll {
 };
 
 extern const struct fy_backend fy_backend_epoll;
+extern const struct fy_backend fy_backend_uring;
 
 static inline int fy_poll_add(struct fy_poll *poll, struct fy_source *source)
 {
@@ -78,6 +86,20 @@ static inline void fy_poll_remove(struct fy_poll *poll, struct fy_source *source
 static inline void fy_poll_request(struct fy_poll *poll, struct fy_source *source, unsigned wants)
 {
     poll->backend->request(poll, source, wants);
+}
+
+/* Asks for FY_WRITABLE, when it comes to that; edge by edge from then on. */
+static inline void fy_poll_expect(struct fy_poll *poll, struct fy_source *source)
+{
+    if (poll->backend->expect)
+        poll->backend->expect(poll, source);
+}
+
+/* Has it sent with what else the loop gives the kernel, without waiting for room: FY_SENT will tell how much has gone, until
+ * when the bytes must stay, and the source, too. False: it is for the caller to send. */
+static inline bool fy_poll_send(struct fy_poll *poll, struct fy_source *source, const void *data, size_t len)
+{
+    return poll->backend->send && poll->backend->send(poll, source, data, len);
 }
 
 static inline void fy_poll_empty(struct fy_poll *poll, struct fy_source *source)

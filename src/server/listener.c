@@ -254,7 +254,6 @@ static int init_listener(ferry_listener *l, const char *address, const ferry_ser
         return error;
     l->service.gone = gone;
     l->source.done = accepted;
-    fy_list_init(&l->source.again);
     l->starting.run = start;
     l->stopping.run = run_stopping;
     l->resuming.run = run_resuming;

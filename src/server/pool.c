@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "co/overflow.h"
+#include "poll/choose.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -68,9 +69,9 @@ static int init_pool(ferry_pool *pool)
     const ferry_pool_options *o = &pool->options;
     if (o->threads > MOST_THREADS || o->backend > FERRY_BACKEND_URING)
         return -EINVAL;
-    if (o->backend == FERRY_BACKEND_URING)
-        return -ENOTSUP;
-    pool->backend = &fy_backend_epoll;
+    int error = fy_backend_choose(o->backend, &pool->backend, pool->backend_text, sizeof pool->backend_text);
+    if (error < 0)
+        return error;
     pool->size = o->threads ? o->threads : cores();
     pool->budget.limit = o->max_pending;
     fy_list_init(&pool->listeners);
@@ -81,7 +82,7 @@ static int init_pool(ferry_pool *pool)
     pool->workers = fy_workers_new();
     if (!pool->loops || !pool->threads || !pool->workers)
         return -ENOMEM;
-    int error = start_loops(pool);
+    error = start_loops(pool);
     if (error == 0 && o->handle_signals && (error = fy_signals_claim(pool)) < 0)
         for (unsigned i = 0; i < pool->size; i++)
             end_loop(&pool->loops[i]);
@@ -128,7 +129,7 @@ unsigned ferry_pool_size(const ferry_pool *pool)
 
 const char *ferry_pool_backend(const ferry_pool *pool)
 {
-    return pool->backend->name;
+    return pool->backend_text;
 }
 
 static void ring(ferry_loop *loop)
@@ -231,6 +232,7 @@ static int run(ferry_loop *loop)
     fy_overflow_enter(&alarm);
     while (result > 0)
         result = turn(loop, -1);
+    fy_loop_flush(loop);
     fy_overflow_leave(&alarm);
     return result;
 }
@@ -304,6 +306,7 @@ int ferry_loop_turn(ferry_loop *loop, int timeout_ms)
     if (loop->pool->size > 1)
         fy_fatal("ferry_loop_turn: only the loop of a pool of one can be embedded");
     int result = turn(loop, timeout_ms < 0 ? -1 : timeout_ms * (int64_t)FY_MS);
+    fy_loop_flush(loop);
     atomic_store(&loop->asleep, true); /* for all a poster knows: it will ring, and the descriptor become readable */
     if (fy_loop_idle_ns(loop) == 0)
         ring(loop);
@@ -321,7 +324,7 @@ static bool run_rest(ferry_loop *loop, unsigned round)
         loop->abandoned = true;
     }
     cut(loop);
-    fy_loop_settle(loop);
+    fy_loop_finish(loop);
     return true;
 }
 

@@ -15,6 +15,7 @@ struct ferry_pool {
     struct fy_list link; /* in fy_pools */
     ferry_pool_options options;
     const struct fy_backend *backend;
+    char backend_text[160]; /* its name, and what there is to say about it */
     unsigned size;
     ferry_loop *loops;
     struct fy_workers *workers;

@@ -110,6 +110,11 @@ int fy_sys_socket(int family)
     return RETRY(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
+int fy_sys_socket_pair(int ends[2])
+{
+    return RETRY(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends));
+}
+
 int fy_sys_bind(int fd, const struct sockaddr *address, socklen_t len)
 {
     return RETRY(bind(fd, address, len));
@@ -120,24 +125,29 @@ int fy_sys_listen(int fd, int backlog)
     return RETRY(listen(fd, backlog));
 }
 
-/* accept(2): errors of the new connection itself are to be treated as EAGAIN by trying again. */
+bool fy_sys_accept_passes(int error)
+{
+    switch (error) {
+    case -ECONNABORTED:
+    case -EPROTO:
+    case -ENETDOWN:
+    case -ENOPROTOOPT:
+    case -EHOSTDOWN:
+    case -EHOSTUNREACH:
+    case -ENETUNREACH:
+    case -EOPNOTSUPP:
+        return true;
+    default:
+        return false;
+    }
+}
+
 int fy_sys_accept(int fd)
 {
     for (;;) {
         int conn = RETRY(accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
-        switch (conn) {
-        case -ECONNABORTED:
-        case -EPROTO:
-        case -ENETDOWN:
-        case -ENOPROTOOPT:
-        case -EHOSTDOWN:
-        case -EHOSTUNREACH:
-        case -ENETUNREACH:
-        case -EOPNOTSUPP:
-            continue;
-        default:
+        if (!fy_sys_accept_passes(conn))
             return conn;
-        }
     }
 }
 
@@ -250,6 +260,13 @@ int fy_sys_epoll_wait(int epoll, struct epoll_event *events, int cap, int64_t ti
 int fy_sys_eventfd(void)
 {
     return RETRY(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+}
+
+void fy_sys_hush(int eventfd)
+{
+    uint64_t rings;
+    ssize_t got = RETRY(read(eventfd, &rings, sizeof rings));
+    (void)got; /* EAGAIN: there were none */
 }
 
 void fy_sys_ring(int eventfd)

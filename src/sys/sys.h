@@ -29,9 +29,11 @@ void fy_sys_release_pipe(const sigset_t *before);
 
 /* Sockets. */
 int fy_sys_socket(int family);
+int fy_sys_socket_pair(int ends[2]); /* of Unix sockets */
 int fy_sys_bind(int fd, const struct sockaddr *address, socklen_t len);
 int fy_sys_listen(int fd, int backlog);
 int fy_sys_accept(int fd);
+bool fy_sys_accept_passes(int error); /* of the new connection itself: accept(2) says to try again */
 int fy_sys_connect(int fd, const struct sockaddr *address, socklen_t len);
 int fy_sys_shutdown_write(int fd);
 int fy_sys_reset_on_close(int fd);
@@ -49,6 +51,7 @@ int fy_sys_epoll_create(void);
 int fy_sys_epoll_ctl(int epoll, int op, int fd, uint32_t events, void *data);
 int fy_sys_epoll_wait(int epoll, struct epoll_event *events, int cap, int64_t timeout_ns); /* -1 = for ever */
 int fy_sys_eventfd(void);
+void fy_sys_hush(int eventfd); /* takes all rings out of it */
 void fy_sys_ring(int eventfd); /* async-signal-safe */
 
 /* Files. */

@@ -44,9 +44,9 @@ class Modes(Case):
         with Serve("--threads", 3, "--mode", "shared", self.file) as serve:
             self.expect(run("get", "-n", 7, "-t", 2, "--sha256", self.digest, serve.address), 0)
 
-    def test_each_backend_that_works(self):
-        names = run("--version").out.splitlines()[1].removeprefix("backends: ").replace(" (default)", "").split()
-        for name in names:
+    def test_each_backend(self):
+        os.environ.pop("FERRY_BACKEND", None)  # which would be taken instead
+        for name in ("epoll", "uring"):
             with self.subTest(name), Serve("--backend", name, self.file) as serve:
                 self.expect(run("get", "--backend", name, "--sha256", self.digest, serve.address), 0)
 

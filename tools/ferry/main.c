@@ -22,10 +22,7 @@ void complain(const char *who, const char *format, ...)
 
 int complain_of_pool(const char *who, int error)
 {
-    if (error == ENOTSUP)
-        complain(who,
-                 "this backend is not built in, or the kernel refuses it; 'ferry --version' lists those that work");
-    else
+    if (error != ENOTSUP) /* the library has said why, see warn() */
         complain(who, "cannot start: %s", strerror(error));
     return STATUS_FAILED;
 }
@@ -47,34 +44,22 @@ static int print_help(void)
     puts("  help    explain a command: ferry help COMMAND\n"
          "\n"
          "  -h, --help     print this and exit\n"
-         "  -V, --version  print the version and the backends that work here, and exit\n"
+         "  -V, --version  print the version and which backend is taken here, and exit\n"
          "\n"
          "Exit status: 0 done, 1 failed, 2 the command line was wrong.");
     return STATUS_DONE;
 }
 
-/* The name of the backend in use for that choice, or NULL. The name is constant, the pool it came from is not. */
-static bool probe(ferry_backend backend, char *name, size_t cap)
-{
-    ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.threads = 1, .backend = backend});
-    if (pool == NULL)
-        return false;
-    snprintf(name, cap, "%s", ferry_pool_backend(pool));
-    ferry_pool_free(pool);
-    return true;
-}
-
 static int print_version(void)
 {
-    static const ferry_backend backends[] = {FERRY_BACKEND_EPOLL, FERRY_BACKEND_URING};
-    char chosen[32] = "";
-    char name[32];
-    probe(FERRY_BACKEND_AUTO, chosen, sizeof chosen);
-    printf("ferry %s\nbackends:", ferry_version());
-    for (size_t i = 0; i < sizeof backends / sizeof *backends; i++)
-        if (probe(backends[i], name, sizeof name))
-            printf(" %s%s", name, strcmp(name, chosen) == 0 ? " (default)" : "");
-    putchar('\n');
+    ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.threads = 1});
+    printf("ferry %s\n", ferry_version());
+    if (pool == NULL) {
+        complain("", "no backend: %s", strerror(errno));
+        return STATUS_FAILED;
+    }
+    printf("backend: %s\n", ferry_pool_backend(pool));
+    ferry_pool_free(pool);
     return STATUS_DONE;
 }
 

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * poll: which backend a pool gets. That the kernel knows io_uring says little: a policy may forbid it, or an old kernel lack
+ * what is needed of it. So it is tried out, once in a process.
+ */
+#include "poll/choose.h"
+
+#include "base/log.h"
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct {
+    pthread_once_t once;
+    int error; /* 0 = it works */
+    char why[96];
+} uring = {.once = PTHREAD_ONCE_INIT};
+
+#ifdef FERRY_URING
+
+static void explain(const char *what)
+{
+    static const struct {
+        int error;
+        const char *why;
+    } known[] = {
+        {-ENOSYS, "the kernel has none"},
+        {-EPERM, "not permitted: kernel.io_uring_disabled, or a seccomp filter"},
+        {-EACCES, "not permitted"},
+        {-EINVAL, "the kernel's is too old, Linux 6.1 is needed"},
+        {-ENOTSUP, "the kernel's is too old, Linux 6.1 is needed"},
+        {-ENOMEM, "no memory for it, or RLIMIT_MEMLOCK"},
+    };
+    const char *why = strerror(-uring.error);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].error == uring.error)
+            why = known[i].why;
+    snprintf(uring.why, sizeof uring.why, "%s: %s", what, why);
+}
+
+static void *run_probe(void *arg)
+{
+    const char *what = "";
+    (void)arg;
+    uring.error = fy_backend_probe(&fy_backend_uring, &what);
+    if (uring.error < 0)
+        explain(what);
+    return NULL;
+}
+
+/* On a thread of its own: when the kernel clears a ring away it disturbs the thread that has used it, whose next system call
+ * may be interrupted. */
+static void try_out(void)
+{
+    unsigned long thread;
+    int error = fy_sys_thread(run_probe, NULL, &thread);
+    if (error == 0) {
+        pthread_join((pthread_t)thread, NULL);
+        return;
+    }
+    uring.error = error;
+    explain("a thread to try it out");
+}
+
+static const struct fy_backend *const backend_uring = &fy_backend_uring;
+
+#else
+
+static void try_out(void)
+{
+    uring.error = -ENOTSUP;
+    snprintf(uring.why, sizeof uring.why, "built without liburing");
+}
+
+static const struct fy_backend *const backend_uring;
+
+#endif
+
+static int by_name(const char *name, ferry_backend *backend)
+{
+    static const char *const names[] = {"auto", "epoll", "uring"};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *backend = (ferry_backend)i;
+            return 0;
+        }
+    fy_log(FERRY_LOG_ERROR, "FERRY_BACKEND takes auto, epoll or uring, not '%s'", name);
+    return -EINVAL;
+}
+
+int fy_backend_choose(ferry_backend asked, const struct fy_backend **backend, char *text, size_t cap)
+{
+    const char *named = secure_getenv("FERRY_BACKEND");
+    int error = named && *named ? by_name(named, &asked) : 0;
+    if (error < 0)
+        return error;
+    *backend = &fy_backend_epoll;
+    snprintf(text, cap, "epoll");
+    if (asked == FERRY_BACKEND_EPOLL)
+        return 0;
+    pthread_once(&uring.once, try_out);
+    if (uring.error == 0) {
+        *backend = backend_uring;
+        snprintf(text, cap, "io_uring");
+    } else if (asked == FERRY_BACKEND_AUTO) {
+        snprintf(text, cap, "epoll (no io_uring: %s)", uring.why);
+    } else {
+        fy_log(FERRY_LOG_ERROR, "no io_uring: %s", uring.why);
+        return -ENOTSUP;
+    }
+    return 0;
+}

@@ -1,0 +1,668 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * poll: the io_uring backend; io_uring(7). One system call a turn: it submits what was requested since the last and
+ * waits for what is done.
+ *
+ * A source's standing request is an operation that stays in the kernel and completes again and again (multishot): accept,
+ * receive into buffers of the ring's (`buffers`), or poll. What a source has there is its slot's to know. The slot outlives the source: an
+ * operation that was cancelled is over only when the kernel says so, and its address is what the kernel says it with.
+ *
+ * Requests only note what is wanted. What that means for the kernel is made out right before the call of the turn (`arm`),
+ * so that a request which is taken back within a turn costs nothing, and no operation waits in the ring for a descriptor
+ * that is closed meanwhile, and then is another connection's.
+ *
+ * The kernel may have received more than is wanted by the time it hears of that. It is held, and comes first later.
+ */
+#include "base/buffer.h"
+#include "poll/poll.h"
+#include "sys/ring.h"
+#include "sys/sys.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+enum {
+    SUBMISSIONS = 512,  /* the kernel's queues: what a turn may ask for, more costs a call more... */
+    COMPLETIONS = 4096, /* ...and what may wait to be taken out; more it keeps elsewhere */
+    SLOTS = 64,         /* allocated at a time */
+    LINE = 64,          /* bytes; a cache line, */
+    LINES = 6,          /* and how many a message touches */
+};
+
+/* Operations, which are bits in a slot; and by number, in the low bits of an address, what a completion is of. */
+enum op { RECEIVE, ACCEPT, READABLE, WATCH, SEND, CANCEL, OP_MASK = 7 };
+
+enum { BIT_RECEIVE = 1 << RECEIVE, BIT_ACCEPT = 1 << ACCEPT, BIT_READABLE = 1 << READABLE, BIT_WATCH = 1 << WATCH,
+       BIT_SEND = 1 << SEND };
+
+enum end { OPEN, UNTOLD, ENDED }; /* of the input */
+
+struct fy_slot {
+    struct fy_source *source; /* NULL: it is gone, and what is armed is on its way back */
+    struct fy_buffer *held;   /* received before it was wanted */
+    struct fy_slot *next_arm, *next_again;
+    int result;              /* 0 or -errno, after what is held; if `end` says so */
+    unsigned char armed;     /* in the kernel */
+    unsigned char cancelled; /* of these, on their way back */
+    unsigned char end;       /* enum end */
+    bool arming : 1;         /* in uring_poll.arm */
+    bool coming : 1;         /* in uring_poll.again */
+    bool expects : 1;        /* FY_WRITABLE, as long as it lives */
+    bool readable : 1;       /* and nobody has found it empty since */
+    bool inside : 1;         /* a completion of it is being handled */
+};
+
+/* Slots come in blocks that stay where they are. */
+struct block {
+    struct block *next;
+    struct fy_slot slots[SLOTS];
+};
+
+/* Memory that the kernel receives into. A buffer is with the kernel, until it has filled it, piece by piece if it can;
+ * then it is lent to whoever is told, and goes back at once. */
+struct buffers {
+    struct io_uring_buf_ring *ring; /* count entries, then the bytes */
+    char *bytes;
+    unsigned count, size;
+    bool incremental;
+    unsigned *filled; /* bytes of each */
+};
+
+struct uring_poll {
+    struct fy_poll base;
+    struct io_uring ring;
+    bool started;
+    int news; /* an eventfd that the kernel signals; -1: nobody has asked for one */
+    struct buffers buffers;
+    struct fy_slot *free;
+    struct fy_slot *arm;   /* wanted and armed differ */
+    struct fy_slot *again; /* more to tell, next turn */
+    struct block *blocks;
+};
+
+static struct uring_poll *self(struct fy_poll *poll)
+{
+    return (struct uring_poll *)poll;
+}
+
+/* Buffers. */
+
+static void give_buffer(struct buffers *b, unsigned id)
+{
+    b->filled[id] = 0;
+    io_uring_buf_ring_add(b->ring, b->bytes + (size_t)id * b->size, b->size, (unsigned short)id,
+                          io_uring_buf_ring_mask(b->count), 0);
+    io_uring_buf_ring_advance(b->ring, 1);
+}
+
+static size_t buffers_bytes(const struct buffers *b)
+{
+    size_t entries = (b->count * sizeof(struct io_uring_buf) + 4095) / 4096 * 4096;
+    return entries + (size_t)b->count * b->size;
+}
+
+static int open_buffers(struct uring_poll *p, unsigned count, unsigned size, bool incremental)
+{
+    struct buffers *b = &p->buffers;
+    *b = (struct buffers){.count = count, .size = size, .incremental = incremental};
+    b->filled = calloc(count, sizeof *b->filled);
+    b->ring = fy_sys_map_pages(buffers_bytes(b));
+    int error = b->filled && b->ring ? fy_sys_ring_buffers(&p->ring, b->ring, count, incremental) : -ENOMEM;
+    if (error < 0) {
+        if (b->ring)
+            fy_sys_unmap(b->ring, buffers_bytes(b));
+        free(b->filled);
+        return error;
+    }
+    b->bytes = (char *)b->ring + buffers_bytes(b) - (size_t)count * size;
+    io_uring_buf_ring_init(b->ring);
+    for (unsigned id = 0; id < count; id++)
+        give_buffer(b, id);
+    return 0;
+}
+
+/* Where the kernel has put what it received. */
+static char *received_at(struct buffers *b, const struct io_uring_cqe *cqe)
+{
+    unsigned id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+    char *at = b->bytes + (size_t)id * b->size + b->filled[id];
+    if (cqe->res > 0)
+        b->filled[id] += (unsigned)cqe->res;
+    return at;
+}
+
+static void done_with(struct buffers *b, const struct io_uring_cqe *cqe)
+{
+    enum { MORE = 1 << 4 }; /* IORING_CQE_F_BUF_MORE: there is room left in it, and it stays with the kernel */
+    if (!b->incremental || !(cqe->flags & MORE))
+        give_buffer(b, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+}
+
+/* Opening and closing. */
+
+static int uring_open(struct fy_poll **poll)
+{
+    struct uring_poll *p = calloc(1, sizeof *p);
+    if (!p)
+        return -ENOMEM;
+    p->base.backend = &fy_backend_uring;
+    p->news = -1;
+    int error = fy_sys_ring_open(&p->ring, SUBMISSIONS, COMPLETIONS);
+    if (error < 0) {
+        free(p);
+        return error;
+    }
+    error = open_buffers(p, 16, 64 * 1024, true);
+    if (error == -EINVAL)
+        error = open_buffers(p, 64, 16 * 1024, false);
+    if (error < 0) {
+        fy_sys_ring_close(&p->ring);
+        free(p);
+        return error;
+    }
+    *poll = &p->base;
+    return 0;
+}
+
+static void uring_close(struct fy_poll *poll)
+{
+    struct uring_poll *p = self(poll);
+    fy_sys_ring_close(&p->ring);
+    if (p->news >= 0)
+        fy_sys_close(p->news);
+    fy_sys_unmap(p->buffers.ring, buffers_bytes(&p->buffers));
+    free(p->buffers.filled);
+    for (struct block *block; (block = p->blocks);) {
+        p->blocks = block->next;
+        for (int i = 0; i < SLOTS; i++)
+            free(block->slots[i].held);
+        free(block);
+    }
+    free(p);
+}
+
+/* The ring's own descriptor becomes readable when a completion has been worked out, which is when the loop asks for it: never
+ * while it is polled. An eventfd that is registered with the ring is told earlier. */
+static int uring_fd(struct fy_poll *poll)
+{
+    struct uring_poll *p = self(poll);
+    if (p->news >= 0)
+        return p->news;
+    int fd = fy_sys_eventfd();
+    int error = fd < 0 ? fd : fy_sys_ring_tell(&p->ring, fd);
+    if (error < 0) {
+        if (fd >= 0)
+            fy_sys_close(fd);
+        return error;
+    }
+    p->news = fd;
+    return fd;
+}
+
+/* Slots. */
+
+static struct fy_slot *take_slot(struct uring_poll *p)
+{
+    if (!p->free) {
+        struct block *block = calloc(1, sizeof *block);
+        if (!block)
+            return NULL;
+        block->next = p->blocks;
+        p->blocks = block;
+        for (int i = SLOTS; i-- > 0; p->free = &block->slots[i])
+            block->slots[i].next_arm = p->free;
+    }
+    struct fy_slot *slot = p->free;
+    p->free = slot->next_arm;
+    *slot = (struct fy_slot){0};
+    return slot;
+}
+
+/* Gone, and nothing of it is in the kernel or on a list. */
+static void let_go(struct uring_poll *p, struct fy_slot *slot)
+{
+    if (slot->source || slot->armed || slot->arming || slot->coming || slot->inside)
+        return;
+    slot->next_arm = p->free;
+    p->free = slot;
+}
+
+static void to_arm(struct uring_poll *p, struct fy_slot *slot)
+{
+    if (slot->arming)
+        return;
+    slot->arming = true;
+    slot->next_arm = p->arm;
+    p->arm = slot;
+}
+
+static void come_again(struct uring_poll *p, struct fy_slot *slot)
+{
+    if (slot->coming)
+        return;
+    slot->coming = true;
+    slot->next_again = p->again;
+    p->again = slot;
+}
+
+/* What should be in the kernel now. A poll for errors while nothing is received, since a reset is to be told then, too; once
+ * there it stays, and so does that for input, which is asked for by turns. */
+static unsigned char wanted(const struct fy_slot *slot)
+{
+    const struct fy_source *s = slot->source;
+    unsigned ops = 0;
+    if (!s)
+        return 0;
+    if ((s->wants & FY_WANT_RECEIVE) && !slot->held && slot->end == OPEN)
+        ops |= BIT_RECEIVE;
+    if (s->wants & FY_WANT_ACCEPT)
+        ops |= BIT_ACCEPT;
+    if ((s->wants & FY_WANT_READABLE) || (s->wants == 0 && (slot->armed & BIT_READABLE)))
+        ops |= BIT_READABLE;
+    if (s->wants == 0 || slot->expects || (slot->armed & BIT_WATCH))
+        ops |= BIT_WATCH;
+    return (unsigned char)ops;
+}
+
+static bool has_news(const struct fy_slot *slot)
+{
+    const struct fy_source *s = slot->source;
+    if (!s || !(s->wants & (FY_WANT_RECEIVE | FY_WANT_READABLE)))
+        return false;
+    return slot->held || slot->end == UNTOLD || ((s->wants & FY_WANT_READABLE) && slot->readable);
+}
+
+/* Something about it has changed. */
+static void settle(struct uring_poll *p, struct fy_slot *slot)
+{
+    if (wanted(slot) != (slot->armed & ~BIT_SEND))
+        to_arm(p, slot);
+    if (has_news(slot))
+        come_again(p, slot);
+    let_go(p, slot);
+}
+
+static int uring_add(struct fy_poll *poll, struct fy_source *source)
+{
+    struct fy_slot *slot = take_slot(self(poll));
+    if (!slot)
+        return -ENOMEM;
+    slot->source = source;
+    source->slot = slot;
+    source->wants = 0;
+    source->live = true;
+    settle(self(poll), slot);
+    return 0;
+}
+
+static void uring_remove(struct fy_poll *poll, struct fy_source *source)
+{
+    struct fy_slot *slot = source->slot;
+    source->live = false;
+    source->wants = 0;
+    slot->source = NULL;
+    free(slot->held);
+    slot->held = NULL;
+    settle(self(poll), slot);
+}
+
+static void uring_request(struct fy_poll *poll, struct fy_source *source, unsigned wants)
+{
+    if (source->wants == wants)
+        return;
+    source->wants = (unsigned char)wants;
+    settle(self(poll), source->slot);
+}
+
+static void uring_empty(struct fy_poll *poll, struct fy_source *source)
+{
+    (void)poll;
+    source->slot->readable = false;
+}
+
+static void uring_expect(struct fy_poll *poll, struct fy_source *source)
+{
+    source->slot->expects = true;
+    settle(self(poll), source->slot);
+}
+
+/* Submission. */
+
+/* NULL: the queue is full, and the kernel takes nothing before its completions have been taken out. */
+static struct io_uring_sqe *new_entry(struct uring_poll *p)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&p->ring);
+    if (sqe || !p->started || fy_sys_ring_enter(&p->ring, 0) < 0)
+        return sqe;
+    return io_uring_get_sqe(&p->ring);
+}
+
+static uint64_t name_of(const struct fy_slot *slot, enum op op)
+{
+    return (uint64_t)(uintptr_t)slot | (uint64_t)op;
+}
+
+static void prepare(struct io_uring_sqe *sqe, const struct fy_slot *slot, enum op op)
+{
+    int fd = slot->source->fd;
+    switch (op) {
+    case RECEIVE:
+        io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
+        sqe->flags |= IOSQE_BUFFER_SELECT;
+        break;
+    case ACCEPT:
+        io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        break;
+    case READABLE:
+        io_uring_prep_poll_multishot(sqe, fd, POLLIN | POLLRDHUP);
+        break;
+    default:
+        io_uring_prep_poll_multishot(sqe, fd, POLLOUT);
+        break;
+    }
+    io_uring_sqe_set_data64(sqe, name_of(slot, op));
+}
+
+/* False: the queue is full. */
+static bool start(struct uring_poll *p, struct fy_slot *slot, enum op op)
+{
+    struct io_uring_sqe *sqe = new_entry(p);
+    if (!sqe)
+        return false;
+    prepare(sqe, slot, op);
+    slot->armed |= (unsigned char)(1U << op);
+    return true;
+}
+
+static bool cancel(struct uring_poll *p, struct fy_slot *slot, enum op op)
+{
+    struct io_uring_sqe *sqe = new_entry(p);
+    if (!sqe)
+        return false;
+    io_uring_prep_cancel64(sqe, name_of(slot, op), 0);
+    io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
+    io_uring_sqe_set_data64(sqe, CANCEL);
+    slot->cancelled |= (unsigned char)(1U << op);
+    return true;
+}
+
+static bool arm(struct uring_poll *p, struct fy_slot *slot)
+{
+    unsigned want = wanted(slot);
+    for (enum op op = RECEIVE; op <= WATCH; op++) {
+        unsigned bit = 1U << op;
+        bool ok = true;
+        if ((want & bit) && !(slot->armed & bit))
+            ok = start(p, slot, op);
+        else if (!(want & bit) && (slot->armed & bit) && !(slot->cancelled & bit))
+            ok = cancel(p, slot, op);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+static void arm_all(struct uring_poll *p)
+{
+    for (struct fy_slot *slot; (slot = p->arm);) {
+        if (!arm(p, slot))
+            return;
+        p->arm = slot->next_arm;
+        slot->arming = false;
+        let_go(p, slot);
+    }
+}
+
+static bool uring_send(struct fy_poll *poll, struct fy_source *source, const void *data, size_t len)
+{
+    struct uring_poll *p = self(poll);
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&p->ring);
+    if (!sqe)
+        return false;
+    io_uring_prep_send(sqe, source->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    io_uring_sqe_set_data64(sqe, name_of(source->slot, SEND));
+    source->slot->armed |= BIT_SEND;
+    return true;
+}
+
+/* Completion. */
+
+static void tell(struct fy_slot *slot, enum fy_event event, ssize_t result, void *data)
+{
+    slot->source->done(slot->source, &(struct fy_completion){event, result, data});
+}
+
+static void tell_end(struct fy_slot *slot)
+{
+    slot->end = ENDED;
+    tell(slot, FY_RECEIVED, slot->result, NULL);
+}
+
+static void hold(struct fy_slot *slot, const char *data, size_t len)
+{
+    if (fy_buffer_append(&slot->held, data, len) || slot->end != OPEN)
+        return;
+    slot->end = UNTOLD;
+    slot->result = -ENOMEM;
+}
+
+static bool takes_input(const struct fy_slot *slot)
+{
+    return slot->source && (slot->source->wants & FY_WANT_RECEIVE) && !slot->held && slot->end == OPEN;
+}
+
+static void received(struct uring_poll *p, struct fy_slot *slot, const struct io_uring_cqe *cqe)
+{
+    if (cqe->flags & IORING_CQE_F_BUFFER) {
+        char *data = received_at(&p->buffers, cqe);
+        if (cqe->res > 0 && takes_input(slot))
+            tell(slot, FY_RECEIVED, cqe->res, data);
+        else if (cqe->res > 0 && slot->source)
+            hold(slot, data, (size_t)cqe->res);
+        done_with(&p->buffers, cqe);
+    }
+    switch (cqe->res) {
+    case -ENOBUFS: /* those that were lent are back by now */
+    case -ECANCELED:
+    case -EINTR:
+    case -EAGAIN:
+        return;
+    default:
+        if (cqe->res > 0 || !slot->source || slot->end != OPEN)
+            return;
+    }
+    bool now = takes_input(slot);
+    slot->result = cqe->res;
+    slot->end = UNTOLD;
+    if (now)
+        tell_end(slot);
+    else if (cqe->res < 0 && !(slot->source->wants & (FY_WANT_RECEIVE | FY_WANT_READABLE)))
+        tell(slot, FY_BROKEN, cqe->res, NULL);
+}
+
+static void accepted(struct fy_slot *slot, int result)
+{
+    if (result == -ECANCELED || result == -EAGAIN || result == -EINTR)
+        return;
+    if (!slot->source || !(slot->source->wants & FY_WANT_ACCEPT)) {
+        if (result >= 0)
+            fy_sys_close(result);
+        return;
+    }
+    if (result < 0 && fy_sys_accept_passes(result))
+        return;
+    if (result < 0)
+        slot->source->wants = 0;
+    tell(slot, FY_ACCEPTED, result, NULL);
+}
+
+static void watched(struct fy_slot *slot, int events)
+{
+    const struct fy_source *s = slot->source;
+    if (!s || events < 0)
+        return;
+    if ((events & POLLERR) && !(s->wants & (FY_WANT_RECEIVE | FY_WANT_READABLE))) {
+        int error = fy_sys_take_error(s->fd);
+        if (error < 0)
+            tell(slot, FY_BROKEN, error, NULL);
+    }
+    if ((events & (POLLOUT | POLLHUP)) && slot->source)
+        tell(slot, FY_WRITABLE, 0, NULL);
+}
+
+/* Tells what was held, and how the input has ended; or that there may be something to receive, which must not overtake
+ * what an operation is still to bring. */
+static void proceed(struct fy_slot *slot)
+{
+    struct fy_buffer *held = slot->held;
+    if (!has_news(slot))
+        return;
+    slot->held = NULL;
+    if (held)
+        tell(slot, FY_RECEIVED, (ssize_t)fy_buffer_size(held), held->bytes + held->head);
+    free(held);
+    if (slot->end == UNTOLD && has_news(slot) && !slot->held && !(slot->armed & BIT_RECEIVE))
+        tell_end(slot);
+    if (slot->readable && has_news(slot) && !(slot->armed & BIT_RECEIVE) && slot->end == OPEN)
+        tell(slot, FY_READABLE, 0, NULL);
+}
+
+static void complete(struct uring_poll *p, const struct io_uring_cqe *cqe)
+{
+    enum op op = cqe->user_data & OP_MASK;
+    struct fy_slot *slot = (struct fy_slot *)(uintptr_t)(cqe->user_data - op);
+    if (op == CANCEL)
+        return; /* too late: it has completed by itself */
+    if (!(cqe->flags & IORING_CQE_F_MORE)) {
+        slot->armed &= (unsigned char)~(1U << op);
+        slot->cancelled &= (unsigned char)~(1U << op);
+    }
+    slot->inside = true;
+    switch (op) {
+    case RECEIVE:
+        received(p, slot, cqe);
+        break;
+    case ACCEPT:
+        accepted(slot, cqe->res);
+        break;
+    case READABLE:
+        slot->readable = slot->readable || cqe->res > 0;
+        proceed(slot);
+        break;
+    case WATCH:
+        watched(slot, cqe->res);
+        break;
+    default:
+        tell(slot, FY_SENT, cqe->res, NULL);
+        break;
+    }
+    slot->inside = false;
+    settle(p, slot);
+}
+
+static bool uring_busy(const struct fy_poll *poll)
+{
+    const struct uring_poll *p = (const struct uring_poll *)poll;
+    return p->again || !p->started || io_uring_cq_ready(&p->ring) > 0;
+}
+
+static int uring_wait(struct fy_poll *poll, int64_t timeout_ns)
+{
+    struct uring_poll *p = self(poll);
+    int error = 0;
+    if (!p->started)
+        error = fy_sys_ring_start(&p->ring);
+    if (error < 0)
+        return error;
+    p->started = true;
+    if (p->news >= 0)
+        fy_sys_hush(p->news);
+    bool busy = uring_busy(poll);
+    arm_all(p);
+    error = fy_sys_ring_enter(&p->ring, busy || p->arm ? 0 : timeout_ns);
+    return error == -EBUSY || error == -EAGAIN ? 0 : error;
+}
+
+static const struct fy_slot *slot_ahead(const struct uring_poll *p, unsigned i)
+{
+    const struct io_uring_cq *cq = &p->ring.cq;
+    const struct io_uring_cqe *cqe = &cq->cqes[(*cq->khead + i) & cq->ring_mask];
+    return (const struct fy_slot *)(uintptr_t)(cqe->user_data & ~(uint64_t)OP_MASK);
+}
+
+/* As for epoll: while the kernel's or the user's work for this source goes on, what the next but one will touch is fetched, and
+ * what the next one points to. `left` completions follow. */
+static void look_ahead(const struct uring_poll *p, unsigned left)
+{
+    const struct fy_slot *slot = left > 1 ? slot_ahead(p, 1) : NULL;
+    if (slot)
+        for (int line = 0; line < LINES; line++)
+            __builtin_prefetch((const char *)slot->source + line * LINE);
+    slot = left > 0 ? slot_ahead(p, 0) : NULL;
+    if (slot && slot->source)
+        slot->source->done(slot->source, &(struct fy_completion){.event = FY_SOON});
+}
+
+static unsigned uring_reap(struct fy_poll *poll)
+{
+    struct uring_poll *p = self(poll);
+    struct fy_slot *again = p->again; /* those of the turn before; whoever joins now has had its turn */
+    p->again = NULL;
+    unsigned count = io_uring_cq_ready(&p->ring);
+    for (unsigned left = count; left-- > 0;) {
+        const struct io_uring_cqe cqe = p->ring.cq.cqes[*p->ring.cq.khead & p->ring.cq.ring_mask];
+        io_uring_cq_advance(&p->ring, 1);
+        look_ahead(p, left);
+        complete(p, &cqe);
+    }
+    for (struct fy_slot *slot; (slot = again);) {
+        again = slot->next_again;
+        proceed(slot);
+        slot->coming = false;
+        settle(p, slot);
+    }
+    return count;
+}
+
+/* On a thread that may not enter the ring: what waits in it will never be sent. */
+static void lose_sends(struct uring_poll *p)
+{
+    for (struct block *block = p->blocks; block; block = block->next)
+        for (int i = 0; i < SLOTS; i++) {
+            struct fy_slot *slot = &block->slots[i];
+            if (!(slot->armed & BIT_SEND))
+                continue;
+            slot->armed &= (unsigned char)~BIT_SEND;
+            tell(slot, FY_SENT, -ECANCELED, NULL);
+        }
+}
+
+static void uring_flush(struct fy_poll *poll)
+{
+    struct uring_poll *p = self(poll);
+    if (!p->started)
+        return;
+    arm_all(p);
+    if (fy_sys_ring_enter(&p->ring, 0) == 0)
+        return;
+    uring_reap(poll);
+    lose_sends(p);
+}
+
+const struct fy_backend fy_backend_uring = {
+    .name = "io_uring",
+    .open = uring_open,
+    .close = uring_close,
+    .fd = uring_fd,
+    .add = uring_add,
+    .remove = uring_remove,
+    .request = uring_request,
+    .empty = uring_empty,
+    .expect = uring_expect,
+    .send = uring_send,
+    .busy = uring_busy,
+    .wait = uring_wait,
+    .reap = uring_reap,
+    .flush = uring_flush,
+};
