@@ -13,7 +13,7 @@ packages_for() {
     bench) echo iproute2 libboost-context-dev libuv1-dev libevent-dev libasio-dev golang-go nginx-light gnuplot-nox ;;
     lint) echo clang clang-format clang-tidy cppcheck shellcheck ;;
     check) echo clang libclang-rt-14-dev valgrind ;;
-    uml) echo user-mode-linux ;;
+    uml) echo user-mode-linux kmod ;;
     *) echo "deps.sh: no such part: $1 (build, test, lint, check, bench, uml)" >&2 && return 1 ;;
     esac
 }
