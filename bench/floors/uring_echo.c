@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * floors: echo by io_uring. One system call a turn: it submits the sends that the last turn gave rise to, and waits. What
+ * comes is received into a few big buffers that the kernel fills piece by piece, so that small messages lie close together;
+ * and is sent from there. The program exits with 77 where the kernel has no such ring, or not for us.
+ *
+ * A buffer that is full goes back after the next submission, and nobody waits to hear that its last pieces have been sent:
+ * a send that may not wait (MSG_DONTWAIT) is over once it is submitted.
+ */
+#include "floor.h"
+
+#include "bench.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+enum {
+    SUBMISSIONS = 1024, /* and */
+    COMPLETIONS = 8192, /* are locked memory, of which all rings of a user may have 8 MiB together */
+    BATCH = 256,
+    BUFFERS = 4,
+    BUFFER_SIZE = 1 << 20, /* a power of two: so are the messages, and none is cut in two */
+    NOT_HERE = 77,
+};
+
+/* What liburing 2.3 has no names for. */
+enum { INCREMENTAL = 2, BUFFER_GOES_ON = 1 << 4 };
+union buffer_group {
+    struct io_uring_buf_reg older;
+    struct {
+        uint64_t address;
+        uint32_t count;
+        uint16_t group, flags;
+        uint64_t reserved[3];
+    } now;
+};
+
+/* What a completion is of: the low bits of its user_data. The others are the connection, by its place among the ring's
+ * registered files. */
+enum kind { RECEIVED, ACCEPTED, SENT, CLOSED };
+
+static struct io_uring ring;
+static struct io_uring_buf_ring *offered;
+static char *memory;
+static size_t filled[BUFFERS];
+static int full[BUFFERS], full_count;
+
+static _Noreturn void leave(int status, const char *what, int error)
+{
+    fprintf(stderr, "floor: %s: %s\n", what, strerror(-error));
+    exit(status);
+}
+
+static struct io_uring_sqe *entry(void)
+{
+    struct io_uring_sqe *sqe;
+    while (!(sqe = io_uring_get_sqe(&ring)))
+        io_uring_submit(&ring);
+    return sqe;
+}
+
+static void tag(struct io_uring_sqe *sqe, int of, enum kind kind)
+{
+    io_uring_sqe_set_data64(sqe, (unsigned)of << 2 | kind);
+}
+
+static void accept_all(int listener)
+{
+    struct io_uring_sqe *sqe = entry();
+    io_uring_prep_multishot_accept_direct(sqe, listener, NULL, NULL, 0);
+    tag(sqe, listener, ACCEPTED);
+}
+
+static void receive_all(int conn)
+{
+    struct io_uring_sqe *sqe = entry();
+    io_uring_prep_recv_multishot(sqe, conn, NULL, 0, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT | IOSQE_FIXED_FILE;
+    tag(sqe, conn, RECEIVED);
+}
+
+static void send_back(int conn, const char *data, size_t len)
+{
+    struct io_uring_sqe *sqe = entry();
+    io_uring_prep_send(sqe, conn, data, len, MSG_DONTWAIT | MSG_WAITALL | MSG_NOSIGNAL);
+    sqe->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
+    tag(sqe, conn, SENT);
+}
+
+static void end(int conn)
+{
+    struct io_uring_sqe *sqe = entry();
+    io_uring_prep_close_direct(sqe, (unsigned)conn);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    tag(sqe, conn, CLOSED);
+}
+
+static void offer(int buffer, int place)
+{
+    filled[buffer] = 0;
+    io_uring_buf_ring_add(offered, memory + (size_t)buffer * BUFFER_SIZE, BUFFER_SIZE, (unsigned short)buffer,
+                          BUFFERS - 1, place);
+}
+
+static void offer_the_full(void)
+{
+    for (int i = 0; i < full_count; i++)
+        offer(full[i], i);
+    io_uring_buf_ring_advance(offered, full_count);
+    full_count = 0;
+}
+
+static void received(int conn, const struct io_uring_cqe *cqe)
+{
+    if (cqe->res > 0) {
+        int buffer = (int)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+        send_back(conn, memory + (size_t)buffer * BUFFER_SIZE + filled[buffer], (size_t)cqe->res);
+        filled[buffer] += (size_t)cqe->res;
+        if (!(cqe->flags & BUFFER_GOES_ON))
+            full[full_count++] = buffer;
+    } else if (cqe->res != -ENOBUFS) {
+        end(conn);
+        return;
+    }
+    if (!(cqe->flags & IORING_CQE_F_MORE))
+        receive_all(conn);
+}
+
+static void accepted(int listener, const struct io_uring_cqe *cqe)
+{
+    if (cqe->res < 0)
+        leave(1, "accept", cqe->res);
+    receive_all(cqe->res);
+    if (!(cqe->flags & IORING_CQE_F_MORE))
+        accept_all(listener);
+}
+
+static void take(const struct io_uring_cqe *cqe)
+{
+    unsigned long long data = io_uring_cqe_get_data64(cqe);
+    int of = (int)(data >> 2);
+    switch ((enum kind)(data & 3)) {
+    case RECEIVED:
+        received(of, cqe);
+        return;
+    case ACCEPTED:
+        accepted(of, cqe);
+        return;
+    case SENT:
+    case CLOSED:
+        if (cqe->res != -ECONNRESET && cqe->res != -EPIPE)
+            leave(1, "not all could be sent at once", cqe->res);
+    }
+}
+
+static void set_up_ring(void)
+{
+    struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                                              IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE,
+                                     .cq_entries = COMPLETIONS};
+    struct rlimit files;
+    int error = io_uring_queue_init_params(SUBMISSIONS, &ring, &params);
+    if (error < 0)
+        leave(NOT_HERE, "io_uring", error);
+    getrlimit(RLIMIT_NOFILE, &files);
+    error = io_uring_register_files_sparse(&ring, (unsigned)files.rlim_cur);
+    if (error == 0)
+        error = io_uring_register_ring_fd(&ring);
+    if (error < 0)
+        leave(NOT_HERE, "io_uring's registered files", error);
+}
+
+static void *pages(size_t bytes)
+{
+    void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+    if (at == MAP_FAILED)
+        bench_die("floor: mmap");
+    return at;
+}
+
+static void set_up_buffers(void)
+{
+    offered = pages(BUFFERS * sizeof(struct io_uring_buf));
+    memory = pages((size_t)BUFFERS * BUFFER_SIZE);
+    union buffer_group group = {.now = {.address = (uintptr_t)offered, .count = BUFFERS, .flags = INCREMENTAL}};
+    int error = io_uring_register_buf_ring(&ring, &group.older, 0);
+    if (error < 0)
+        leave(NOT_HERE, "io_uring's buffers, filled piece by piece", error);
+    io_uring_buf_ring_init(offered);
+    for (int i = 0; i < BUFFERS; i++)
+        full[full_count++] = i;
+    offer_the_full();
+}
+
+static void take_all(void)
+{
+    struct io_uring_cqe *batch[BATCH];
+    unsigned count;
+    while ((count = io_uring_peek_batch_cqe(&ring, batch, BATCH)) > 0) {
+        for (unsigned i = 0; i < count; i++)
+            take(batch[i]);
+        io_uring_cq_advance(&ring, count);
+    }
+}
+
+int main(void)
+{
+    static const int one = 1;
+    set_up_ring();
+    set_up_buffers();
+    int listener = floor_listen();
+    setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* connections inherit it */
+    accept_all(listener);
+    for (;;) {
+        int error = io_uring_submit_and_wait(&ring, 1);
+        if (error < 0 && error != -EINTR)
+            leave(1, "io_uring_submit_and_wait", error);
+        offer_the_full();
+        take_all();
+    }
+}
