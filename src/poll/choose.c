@@ -52,8 +52,7 @@ static void *run_probe(void *arg)
     return NULL;
 }
 
-/* On a thread of its own: when the kernel clears a ring away it disturbs the thread that has used it, whose next system call
- * may be interrupted. */
+/* On a thread of its own, which the kernel may disturb when it has done with the ring: see fy_sys_ring_open(). */
 static void try_out(void)
 {
     unsigned long thread;

@@ -153,7 +153,7 @@ static int uring_open(struct fy_poll **poll)
         free(p);
         return error;
     }
-    error = open_buffers(p, 16, 64 * 1024, true);
+    error = open_buffers(p, 4, 256 * 1024, true);
     if (error == -EINVAL)
         error = open_buffers(p, 64, 16 * 1024, false);
     if (error < 0) {

@@ -5,8 +5,10 @@
 #include "sys/ring.h"
 
 #include "base/clock.h"
+#include "sys/sys.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,16 +22,36 @@ static const unsigned FLAGS = IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSU
  * to outlive its submission (5.5). */
 static const unsigned NEEDED = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE;
 
+struct opening {
+    struct io_uring *ring;
+    unsigned submissions, completions;
+    int error;
+};
+
+static void *open_ring(void *arg)
+{
+    struct opening *o = arg;
+    struct io_uring_params params = {.flags = FLAGS, .cq_entries = o->completions};
+    o->error = io_uring_queue_init_params(o->submissions, o->ring, &params);
+    if (o->error == 0 && (params.features & NEEDED) != NEEDED) {
+        io_uring_queue_exit(o->ring);
+        o->error = -ENOTSUP;
+    }
+    return NULL;
+}
+
+/* When a ring has been closed, the kernel disturbs each thread that opened or entered it once more: a system call with a
+ * time limit, such as a receive with SO_RCVTIMEO, then says EINTR for no reason that its caller could know of (signal(7)). So it is not the
+ * caller's thread that opens it. */
 int fy_sys_ring_open(struct io_uring *ring, unsigned submissions, unsigned completions)
 {
-    struct io_uring_params params = {.flags = FLAGS, .cq_entries = completions};
-    int error = io_uring_queue_init_params(submissions, ring, &params);
+    struct opening o = {ring, submissions, completions, 0};
+    unsigned long thread;
+    int error = fy_sys_thread(open_ring, &o, &thread);
     if (error < 0)
         return error;
-    if ((params.features & NEEDED) == NEEDED)
-        return 0;
-    io_uring_queue_exit(ring);
-    return -ENOTSUP;
+    pthread_join((pthread_t)thread, NULL);
+    return o.error;
 }
 
 /* io_uring_enable_rings(3), which liburing 2.3 declares and forgets to export. */
