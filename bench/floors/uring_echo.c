@@ -15,6 +15,7 @@
 #include <liburing.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,15 +35,6 @@ enum {
 
 /* What liburing 2.3 has no names for. */
 enum { INCREMENTAL = 2, BUFFER_GOES_ON = 1 << 4 };
-union buffer_group {
-    struct io_uring_buf_reg older;
-    struct {
-        uint64_t address;
-        uint32_t count;
-        uint16_t group, flags;
-        uint64_t reserved[3];
-    } now;
-};
 
 /* What a completion is of: the low bits of its user_data. The others are the connection, by its place among the ring's
  * registered files. */
@@ -189,10 +181,12 @@ static void *pages(size_t bytes)
 
 static void set_up_buffers(void)
 {
+    static const uint16_t flags = INCREMENTAL; /* follow the group's number; in the header of 2.3 that is padding */
     offered = pages(BUFFERS * sizeof(struct io_uring_buf));
     memory = pages((size_t)BUFFERS * BUFFER_SIZE);
-    union buffer_group group = {.now = {.address = (uintptr_t)offered, .count = BUFFERS, .flags = INCREMENTAL}};
-    int error = io_uring_register_buf_ring(&ring, &group.older, 0);
+    struct io_uring_buf_reg group = {.ring_addr = (uintptr_t)offered, .ring_entries = BUFFERS};
+    memcpy((char *)&group + offsetof(struct io_uring_buf_reg, bgid) + sizeof group.bgid, &flags, sizeof flags);
+    int error = io_uring_register_buf_ring(&ring, &group, 0);
     if (error < 0)
         leave(NOT_HERE, "io_uring's buffers, filled piece by piece", error);
     io_uring_buf_ring_init(offered);
