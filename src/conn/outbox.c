@@ -35,7 +35,8 @@
 
 enum {
     BIG = 4096,          /* bytes; from here on a copy costs more than gathering saves */
-    SMALL = 16 * 1024,   /* bytes; up to here it pays to send by way of the backend */
+    SMALL = 16 * 1024,   /* bytes; up to here it pays to send by way of the backend, */
+    KEPT = 64 * 1024,    /* and up to here, if they need not be copied for it */
     GATHER = 64,         /* segments a system call takes */
     CALL_MOST = 1 << 30, /* bytes it takes: near 2 GiB the kernel cuts it short without being full */
     HURRY = 49,          /* ticks; a foreign thread's sends closer than this, 50 us, are gathered */
@@ -307,6 +308,25 @@ static void send_copied(ferry_conn *c, const struct iovec *iov, int count, size_
         fy_segment_free(segment);
 }
 
+/* The loop sends on what it has just received: from where the backend has it, if that keeps it there. */
+static bool send_kept(ferry_conn *c, const struct iovec *iov, int count, size_t len)
+{
+    struct fy_outbox *out = &c->out;
+    if (out->role != FY_IDLE || count != 1 || len > KEPT || !fy_poll_keeps(c->loop->poll, iov->iov_base))
+        return false;
+    struct fy_segment *segment = fy_segment_memory(iov->iov_base, len, NULL, NULL);
+    if (!segment)
+        return false;
+    if (!fy_poll_send(c->loop->poll, &c->source, iov->iov_base, len)) {
+        free(segment);
+        return false;
+    }
+    fy_queue_push(out, segment);
+    out->role = FY_WRITING;
+    out->retry = false;
+    return true;
+}
+
 static bool in_a_hurry(const struct fy_outbox *out)
 {
     return tick(fy_now_ns()) - out->last_write < HURRY;
@@ -320,6 +340,21 @@ static bool is_held(const ferry_conn *c)
            (fy_loop_here(c->loop) && fy_outbox_turn_bytes(c) >= FY_TURN_BYTES);
 }
 
+/* A message that was admitted. */
+static void take_in(ferry_conn *c, const struct iovec *iov, int count, size_t len)
+{
+    bool here = fy_loop_here(c->loop);
+    bool alone = c->out.role == FY_IDLE && !here;
+    if (here && len >= BIG && send_kept(c, iov, count, len))
+        return;
+    if (len >= BIG || (alone && !in_a_hurry(&c->out)))
+        send_lent(c, iov, count, len);
+    else if (fy_queue_append(c, iov, count, len))
+        cork(c);
+    else
+        fy_queue_no_memory(c, len);
+}
+
 void fy_outbox_send(ferry_conn *c, const struct iovec *iov, int count, size_t len)
 {
     struct fy_outbox *out = &c->out;
@@ -331,15 +366,8 @@ void fy_outbox_send(ferry_conn *c, const struct iovec *iov, int count, size_t le
         send_copied(c, iov, count, len);
         return;
     }
-    if (fy_queue_admit(c, len, len) == 0) {
-        bool alone = out->role == FY_IDLE && !fy_loop_here(c->loop);
-        if (len >= BIG || (alone && !in_a_hurry(out)))
-            send_lent(c, iov, count, len);
-        else if (fy_queue_append(c, iov, count, len))
-            cork(c);
-        else
-            fy_queue_no_memory(c, len);
-    }
+    if (fy_queue_admit(c, len, len) == 0)
+        take_in(c, iov, count, len);
     fy_conn_unlock(c);
 }
 
@@ -402,10 +430,24 @@ void fy_outbox_write(ferry_conn *c)
         write_out(c, NULL, FY_TURN_BYTES);
 }
 
+/* What the backend has not sent of its own memory is copied, since it keeps that no longer. */
+static void take_home(ferry_conn *c)
+{
+    struct fy_segment *first = c->out.first;
+    if (!first || first->kind != FY_MEMORY || !fy_poll_keeps(c->loop->poll, first->memory.at))
+        return;
+    char *copy = fy_segment_copy(first);
+    if (copy)
+        fy_segment_adopt(first, copy);
+    else
+        fy_conn_fail_locked(c, -ENOMEM);
+}
+
 void fy_outbox_sent(ferry_conn *c, ssize_t n)
 {
     fy_lock(&c->out.lock);
     enum fy_role next = answered(c, n, n < 0 ? 0 : (uint64_t)n, false);
+    take_home(c);
     if (next == FY_WRITING || c->out.retry)
         next = c->out.first ? FY_CORKED : FY_IDLE;
     give_way(c, next);

@@ -96,8 +96,10 @@ void fy_iov_copy(char *to, const struct iovec *iov, int count, size_t skip)
 char *fy_segment_copy(const struct fy_segment *segment)
 {
     char *copy = malloc(segment->left);
-    if (copy)
+    if (copy && segment->kind == FY_LENT)
         fy_iov_copy(copy, segment->lent.iov, segment->lent.count, segment->lent.skip);
+    else if (copy)
+        memcpy(copy, segment->memory.at, segment->left);
     return copy;
 }
 

@@ -76,7 +76,7 @@ static inline bool fy_segment_is_moved(const struct fy_segment *segment)
 /* Copies all of a vector's bytes behind each other. */
 void fy_iov_copy(char *to, const struct iovec *iov, int count, size_t skip);
 
-/* A lent segment becomes one of memory of its own, in two steps: the copy of what is left, NULL = no memory, which needs no
+/* A segment of borrowed bytes becomes one of memory of its own, in two steps: the copy of what is left, NULL = no memory, which needs no
  * lock (the caller is the writer); and the change, which does. */
 char *fy_segment_copy(const struct fy_segment *segment);
 void fy_segment_adopt(struct fy_segment *segment, char *copy);

@@ -59,6 +59,7 @@ struct fy_backend {
     void (*empty)(struct fy_poll *, struct fy_source *); /* FY_READABLE, but a call said EAGAIN: not until more comes */
     void (*expect)(struct fy_poll *, struct fy_source *); /* NULL: FY_WRITABLE is told anyway */
     bool (*send)(struct fy_poll *, struct fy_source *, const void *data, size_t len); /* NULL: it never takes any */
+    bool (*keeps)(const struct fy_poll *, const void *data); /* NULL: never */
     bool (*busy)(const struct fy_poll *);                /* results wait that need no sleep */
     int (*wait)(struct fy_poll *, int64_t timeout_ns); /* sleeps until there are results; -1 = for ever; 0 or -errno */
     unsigned (*reap)(struct fy_poll *);                /* reports them; returns how many events there were */
@@ -100,6 +101,13 @@ static inline void fy_poll_expect(struct fy_poll *poll, struct fy_source *source
 static inline bool fy_poll_send(struct fy_poll *poll, struct fy_source *source, const void *data, size_t len)
 {
     return poll->backend->send && poll->backend->send(poll, source, data, len);
+}
+
+/* Whether this is the backend's own memory, which it had received into. Such bytes may be sent from where they lie: it keeps
+ * them until FY_SENT has been told. */
+static inline bool fy_poll_keeps(const struct fy_poll *poll, const void *data)
+{
+    return poll->backend->keeps && poll->backend->keeps(poll, data);
 }
 
 static inline void fy_poll_empty(struct fy_poll *poll, struct fy_source *source)

@@ -46,6 +46,7 @@ struct fy_slot {
     unsigned char armed;     /* in the kernel */
     unsigned char cancelled; /* of these, on their way back */
     unsigned char end;       /* enum end */
+    unsigned char sends;     /* from a buffer with this number */
     bool arming : 1;         /* in uring_poll.arm */
     bool coming : 1;         /* in uring_poll.again */
     bool expects : 1;        /* FY_WRITABLE, as long as it lives */
@@ -59,14 +60,20 @@ struct block {
     struct fy_slot slots[SLOTS];
 };
 
-/* Memory that the kernel receives into. A buffer is with the kernel, until it has filled it, piece by piece if it can;
- * then it is lent to whoever is told, and goes back at once. */
+/* A piece of memory that the kernel receives into. It is with the kernel until that has filled it, bit by bit if it can. What is
+ * in it is lent to whoever is told; then it goes back, unless some of it is being sent. */
+struct buffer {
+    unsigned filled;  /* bytes */
+    unsigned sending; /* operations that send from it */
+    bool full;        /* to go back when they have */
+};
+
 struct buffers {
     struct io_uring_buf_ring *ring; /* count entries, then the bytes */
     char *bytes;
-    unsigned count, size;
+    unsigned count, size; /* at most 255, of so many bytes each */
     bool incremental;
-    unsigned *filled; /* bytes of each */
+    struct buffer *each;
 };
 
 struct uring_poll {
@@ -90,7 +97,7 @@ static struct uring_poll *self(struct fy_poll *poll)
 
 static void give_buffer(struct buffers *b, unsigned id)
 {
-    b->filled[id] = 0;
+    b->each[id] = (struct buffer){0};
     io_uring_buf_ring_add(b->ring, b->bytes + (size_t)id * b->size, b->size, (unsigned short)id,
                           io_uring_buf_ring_mask(b->count), 0);
     io_uring_buf_ring_advance(b->ring, 1);
@@ -106,13 +113,13 @@ static int open_buffers(struct uring_poll *p, unsigned count, unsigned size, boo
 {
     struct buffers *b = &p->buffers;
     *b = (struct buffers){.count = count, .size = size, .incremental = incremental};
-    b->filled = calloc(count, sizeof *b->filled);
+    b->each = calloc(count, sizeof *b->each);
     b->ring = fy_sys_map_pages(buffers_bytes(b));
-    int error = b->filled && b->ring ? fy_sys_ring_buffers(&p->ring, b->ring, count, incremental) : -ENOMEM;
+    int error = b->each && b->ring ? fy_sys_ring_buffers(&p->ring, b->ring, count, incremental) : -ENOMEM;
     if (error < 0) {
         if (b->ring)
             fy_sys_unmap(b->ring, buffers_bytes(b));
-        free(b->filled);
+        free(b->each);
         return error;
     }
     b->bytes = (char *)b->ring + buffers_bytes(b) - (size_t)count * size;
@@ -126,17 +133,41 @@ static int open_buffers(struct uring_poll *p, unsigned count, unsigned size, boo
 static char *received_at(struct buffers *b, const struct io_uring_cqe *cqe)
 {
     unsigned id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
-    char *at = b->bytes + (size_t)id * b->size + b->filled[id];
+    char *at = b->bytes + (size_t)id * b->size + b->each[id].filled;
     if (cqe->res > 0)
-        b->filled[id] += (unsigned)cqe->res;
+        b->each[id].filled += (unsigned)cqe->res;
     return at;
 }
 
 static void done_with(struct buffers *b, const struct io_uring_cqe *cqe)
 {
     enum { MORE = 1 << 4 }; /* IORING_CQE_F_BUF_MORE: there is room left in it, and it stays with the kernel */
-    if (!b->incremental || !(cqe->flags & MORE))
-        give_buffer(b, cqe->flags >> IORING_CQE_BUFFER_SHIFT);
+    unsigned id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+    if (b->incremental && (cqe->flags & MORE))
+        return;
+    if (b->each[id].sending > 0)
+        b->each[id].full = true;
+    else
+        give_buffer(b, id);
+}
+
+/* Sending from a buffer keeps it. The number of it, from 1; 0 = these bytes are in none. */
+static unsigned char send_from(struct buffers *b, const char *data)
+{
+    if (data < b->bytes || data >= b->bytes + (size_t)b->count * b->size)
+        return 0;
+    size_t id = (size_t)(data - b->bytes) / b->size;
+    b->each[id].sending++;
+    return (unsigned char)(id + 1);
+}
+
+static void sent_from(struct buffers *b, unsigned number)
+{
+    if (number == 0)
+        return;
+    struct buffer *buffer = &b->each[number - 1];
+    if (--buffer->sending == 0 && buffer->full)
+        give_buffer(b, number - 1);
 }
 
 /* Opening and closing. */
@@ -172,7 +203,7 @@ static void uring_close(struct fy_poll *poll)
     if (p->news >= 0)
         fy_sys_close(p->news);
     fy_sys_unmap(p->buffers.ring, buffers_bytes(&p->buffers));
-    free(p->buffers.filled);
+    free(p->buffers.each);
     for (struct block *block; (block = p->blocks);) {
         p->blocks = block->next;
         for (int i = 0; i < SLOTS; i++)
@@ -423,7 +454,14 @@ static bool uring_send(struct fy_poll *poll, struct fy_source *source, const voi
     io_uring_prep_send(sqe, source->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     io_uring_sqe_set_data64(sqe, name_of(source->slot, SEND));
     source->slot->armed |= BIT_SEND;
+    source->slot->sends = send_from(&p->buffers, data);
     return true;
+}
+
+static bool uring_keeps(const struct fy_poll *poll, const void *data)
+{
+    const struct buffers *b = &((const struct uring_poll *)poll)->buffers;
+    return (const char *)data >= b->bytes && (const char *)data < b->bytes + (size_t)b->count * b->size;
 }
 
 /* Completion. */
@@ -538,6 +576,7 @@ static void complete(struct uring_poll *p, const struct io_uring_cqe *cqe)
         slot->armed &= (unsigned char)~(1U << op);
         slot->cancelled &= (unsigned char)~(1U << op);
     }
+    unsigned number = slot->sends; /* it may send again when it has been told */
     slot->inside = true;
     switch (op) {
     case RECEIVE:
@@ -555,6 +594,7 @@ static void complete(struct uring_poll *p, const struct io_uring_cqe *cqe)
         break;
     default:
         tell(slot, FY_SENT, cqe->res, NULL);
+        sent_from(&p->buffers, number);
         break;
     }
     slot->inside = false;
@@ -661,6 +701,7 @@ const struct fy_backend fy_backend_uring = {
     .empty = uring_empty,
     .expect = uring_expect,
     .send = uring_send,
+    .keeps = uring_keeps,
     .busy = uring_busy,
     .wait = uring_wait,
     .reap = uring_reap,
