@@ -20,9 +20,8 @@ static struct {
     char why[96];
 } uring = {.once = PTHREAD_ONCE_INIT};
 
-#ifdef FERRY_URING
-
-static void explain(const char *what)
+/* Why not, in words. */
+static void explain(const char *what, int error, char *text, size_t cap)
 {
     static const struct {
         int error;
@@ -35,20 +34,21 @@ static void explain(const char *what)
         {-ENOTSUP, "the kernel's is too old, Linux 6.1 is needed"},
         {-ENOMEM, "no memory for it, or RLIMIT_MEMLOCK"},
     };
-    const char *why = strerror(-uring.error);
+    const char *why = strerror(-error);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (known[i].error == uring.error)
+        if (known[i].error == error)
             why = known[i].why;
-    snprintf(uring.why, sizeof uring.why, "%s: %s", what, why);
+    snprintf(text, cap, "%s: %s", what, why);
 }
+
+#ifdef FERRY_URING
 
 static void *run_probe(void *arg)
 {
     const char *what = "";
     (void)arg;
     uring.error = fy_backend_probe(&fy_backend_uring, &what);
-    if (uring.error < 0)
-        explain(what);
+    explain(what, uring.error, uring.why, sizeof uring.why);
     return NULL;
 }
 
@@ -62,7 +62,7 @@ static void try_out(void)
         return;
     }
     uring.error = error;
-    explain("a thread to try it out");
+    explain("a thread to try it out", error, uring.why, sizeof uring.why);
 }
 
 static const struct fy_backend *const backend_uring = &fy_backend_uring;
@@ -91,25 +91,39 @@ static int by_name(const char *name, ferry_backend *backend)
     return -EINVAL;
 }
 
-int fy_backend_choose(ferry_backend asked, const struct fy_backend **backend, char *text, size_t cap)
+static void fall_back(struct fy_choice *choice, const char *why)
+{
+    choice->backend = &fy_backend_epoll;
+    choice->free = false;
+    snprintf(choice->text, sizeof choice->text, "epoll (no io_uring: %s)", why);
+}
+
+int fy_backend_choose(ferry_backend asked, struct fy_choice *choice)
 {
     const char *named = secure_getenv("FERRY_BACKEND");
     int error = named && *named ? by_name(named, &asked) : 0;
     if (error < 0)
         return error;
-    *backend = &fy_backend_epoll;
-    snprintf(text, cap, "epoll");
+    *choice = (struct fy_choice){.backend = &fy_backend_epoll, .text = "epoll"};
     if (asked == FERRY_BACKEND_EPOLL)
         return 0;
     pthread_once(&uring.once, try_out);
-    if (uring.error == 0) {
-        *backend = backend_uring;
-        snprintf(text, cap, "io_uring");
-    } else if (asked == FERRY_BACKEND_AUTO) {
-        snprintf(text, cap, "epoll (no io_uring: %s)", uring.why);
-    } else {
+    if (uring.error == 0)
+        *choice = (struct fy_choice){backend_uring, asked == FERRY_BACKEND_AUTO, "io_uring"};
+    else if (asked == FERRY_BACKEND_AUTO)
+        fall_back(choice, uring.why);
+    else
         fy_log(FERRY_LOG_ERROR, "no io_uring: %s", uring.why);
-        return -ENOTSUP;
-    }
-    return 0;
+    return uring.error == 0 || asked == FERRY_BACKEND_AUTO ? 0 : -ENOTSUP;
+}
+
+/* Descriptors are missing for epoll as well. */
+bool fy_backend_next(struct fy_choice *choice, int error)
+{
+    char why[96];
+    if (!choice->free || error == -EMFILE || error == -ENFILE)
+        return false;
+    explain("one more ring", error, why, sizeof why);
+    fall_back(choice, why);
+    return true;
 }

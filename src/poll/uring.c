@@ -327,15 +327,23 @@ static int uring_add(struct fy_poll *poll, struct fy_source *source)
     return 0;
 }
 
+static void arm_all(struct uring_poll *p);
+
+/* A listening socket is to be deaf as soon as its descriptor is closed, which it is not before the last operation on it is over. */
 static void uring_remove(struct fy_poll *poll, struct fy_source *source)
 {
     struct fy_slot *slot = source->slot;
+    bool at_once = slot->armed & BIT_ACCEPT;
     source->live = false;
     source->wants = 0;
     slot->source = NULL;
     free(slot->held);
     slot->held = NULL;
     settle(self(poll), slot);
+    if (!at_once)
+        return;
+    arm_all(self(poll));
+    fy_sys_ring_enter(&self(poll)->ring, 0);
 }
 
 static void uring_request(struct fy_poll *poll, struct fy_source *source, unsigned wants)

@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "co/overflow.h"
-#include "poll/choose.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -50,7 +49,7 @@ static int start_loops(ferry_pool *pool)
 {
     for (unsigned i = 0; i < pool->size; i++) {
         ferry_loop *loop = &pool->loops[i];
-        int error = start_loop(loop, pool->backend);
+        int error = start_loop(loop, pool->choice.backend);
         if (error < 0) {
             while (i > 0)
                 end_loop(&pool->loops[--i]);
@@ -69,7 +68,7 @@ static int init_pool(ferry_pool *pool)
     const ferry_pool_options *o = &pool->options;
     if (o->threads > MOST_THREADS || o->backend > FERRY_BACKEND_URING)
         return -EINVAL;
-    int error = fy_backend_choose(o->backend, &pool->backend, pool->backend_text, sizeof pool->backend_text);
+    int error = fy_backend_choose(o->backend, &pool->choice);
     if (error < 0)
         return error;
     pool->size = o->threads ? o->threads : cores();
@@ -82,7 +81,9 @@ static int init_pool(ferry_pool *pool)
     pool->workers = fy_workers_new();
     if (!pool->loops || !pool->threads || !pool->workers)
         return -ENOMEM;
-    error = start_loops(pool);
+    do
+        error = start_loops(pool);
+    while (error < 0 && fy_backend_next(&pool->choice, error));
     if (error == 0 && o->handle_signals && (error = fy_signals_claim(pool)) < 0)
         for (unsigned i = 0; i < pool->size; i++)
             end_loop(&pool->loops[i]);
@@ -129,7 +130,7 @@ unsigned ferry_pool_size(const ferry_pool *pool)
 
 const char *ferry_pool_backend(const ferry_pool *pool)
 {
-    return pool->backend_text;
+    return pool->choice.text;
 }
 
 static void ring(ferry_loop *loop)
