@@ -46,6 +46,7 @@ def describe():
         "congestion": congestion(),
         "compiler": ask("cc", "--version"),
         "libuv": ask("pkg-config", "--modversion", "libuv"),
+        "liburing": ask("pkg-config", "--modversion", "liburing"),
         "libevent": ask("pkg-config", "--modversion", "libevent"),
         "Asio": asio(),
         "Go": ask("go", "version"),

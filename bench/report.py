@@ -19,12 +19,16 @@ def values(server, metric):
     return {one["round"]: one[metric] for one in server["rounds"]}
 
 
-def ratios(load, name, metric):
-    """By round, to the floor in the same round."""
+def ratios(load, name, metric, to=""):
+    """By round, to one of those beside it in the same round, or to the floor."""
     server = load["servers"][name]
-    floor = load["servers"].get(server["floor"], {"rounds": []})
-    mine, least = values(server, metric), values(floor, metric)
-    return [mine[number] / least[number] for number in sorted(mine) if number in least]
+    other = load["servers"].get(server["beside"].get(to) if to else server["floor"], {"rounds": []})
+    mine, theirs = values(server, metric), values(other, metric)
+    return [mine[number] / theirs[number] for number in sorted(mine) if number in theirs]
+
+
+def spread(found):
+    return f"**{statistics.median(found):.2f}** ({min(found):.2f}–{max(found):.2f})"
 
 
 def cell(group, load, name):
@@ -37,12 +41,13 @@ def cell(group, load, name):
     found = ratios(load, name, group.ratio) if group.ratio else []
     if not found or server["floor"] == name:
         return text
-    return f"{text} · **{statistics.median(found):.2f}** ({min(found):.2f}–{max(found):.2f})"
+    return f"{text} · {spread(found)}"
 
 
 def names_of(loads):
+    """In the order of the load that has most of them."""
     seen = {}
-    for load in loads:
+    for load in sorted(loads, key=lambda load: -len(load["servers"])):
         seen.update(dict.fromkeys(list(load["servers"]) + load["missing"]))
     return list(seen)
 
@@ -73,34 +78,48 @@ def more_table(group, loads):
     return lines
 
 
-def judge(group, load, name, limit):
+def beside_table(group, loads):
+    """How servers compare with others than the floor: a row for each two of them."""
+    lines = ["", row(["ratio to another"] + [load["column"] for load in loads]), row(["---"] + ["---:"] * len(loads))]
+    head = len(lines)
+    for name in names_of(loads):
+        beside = dict.fromkeys(to for load in loads for to in load["servers"].get(name, {"beside": {}})["beside"])
+        for to in beside if group.ratio else ():
+            found = [ratios(load, name, group.ratio, to) if name in load["servers"] else [] for load in loads]
+            if any(found):
+                lines.append(row([f"{name}, to {to}"] + [spread(one) if one else "" for one in found]))
+    return lines if len(lines) > head else []
+
+
+def judge(group, goal, load, name):
     """A line of the goals: what was measured, and whether that is within the limit."""
     metric = group.ratio or group.value
-    found = ratios(load, name, metric) if group.ratio else list(values(load["servers"][name], metric).values())
+    found = ratios(load, name, metric, goal.to) if group.ratio else list(values(load["servers"][name], metric).values())
     if not found:
         return None
     got = statistics.median(found)
-    holds = got >= limit if group.name == "feed" else got <= limit
+    holds = got >= goal.limit if group.name == "feed" else got <= goal.limit
     sign = "≥" if group.name == "feed" else "≤"
     verdict = "holds" if holds else "**missed**"
-    return row([group.heading, load["column"], name, f"{sign} {limit:g}", f"{got:,.2f}", verdict])
+    who = f"{name}, to {goal.to}" if goal.to else name
+    return row([group.heading, load["column"], who, f"{sign} {goal.limit:g}", f"{got:,.2f}", verdict])
 
 
 def goals(run):
     groups = {group.name: group for group in suite.GROUPS}
     lines = [row(["", "", "", "goal", "measured", ""]), row(["---", "---", "---", "---:", "---:", "---"])]
-    for name, limit, column, who in suite.GOALS:
+    for goal in suite.GOALS:
         for load in run["loads"]:
-            if load["group"] != name or column not in ("", load["column"]):
+            if load["group"] != goal.group or goal.column not in ("", load["column"]):
                 continue
-            judged = [server for server in load["servers"] if server.startswith("ferry") and who in server]
-            lines += filter(None, (judge(groups[name], load, server, limit) for server in judged))
+            judged = [server for server in load["servers"] if server.startswith("ferry") and goal.who in server]
+            lines += filter(None, (judge(groups[goal.group], goal, load, server) for server in judged))
     return lines
 
 
 def heading(run):
     m = run["machine"]
-    peers = ", ".join(f"{name} {m[name]}" for name in ("libuv", "libevent", "Asio", "Go", "nginx"))
+    peers = ", ".join(f"{name} {m[name]}" for name in ("libuv", "libevent", "Asio", "Go", "nginx", "liburing"))
     return [
         "# Benchmarks", "",
         "Made by `make bench-quick`." if run["quick"] else "Made by `make bench`.",
@@ -108,7 +127,8 @@ def heading(run):
         f"Congestion control on both ends of every connection: {m['congestion']}. {m['compiler']}. {peers}.", "",
         "The server runs on one core, the load on another. The servers take turns, round by round. A cell has the "
         "median of the rounds, then in bold the median of the ratios to the floor in the same round, and the least and "
-        "the greatest of these ratios. CPU is that of the server's process, by its CPU clock.", "",
+        "the greatest of these ratios. CPU is that of the server's process, by its CPU clock. ferry runs with each of "
+        "its backends; with io_uring it is also compared with a bare io_uring server and with itself by epoll.", "",
     ]
 
 
@@ -118,7 +138,7 @@ def markdown(run):
         loads = [load for load in run["loads"] if load["group"] == group.name]
         if not loads:
             continue
-        lines += [f"## {group.heading}", "", group.note, ""] + table(group, loads)
+        lines += [f"## {group.heading}", "", group.note, ""] + table(group, loads) + beside_table(group, loads)
         if group.more:
             lines += more_table(group, loads)
         if group.plot and len(loads) > 1:

@@ -46,6 +46,10 @@ class Failed(Exception):
     """A server or a load has not done what it should."""
 
 
+class Missing(Exception):
+    """A server cannot be had on this machine."""
+
+
 def enter_namespace():
     """Starts this program again in a network namespace, where that is allowed."""
     if INSIDE in os.environ or not shutil.which("unshare"):
@@ -77,7 +81,7 @@ class Running:
         if server.is_nginx:
             port = free_port()
             argv += ["-p", str(workdir), "-c", str(write_nginx(workdir, port, file))]
-        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True,
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=os.environ | server.environment,
                                         preexec_fn=lambda: os.sched_setaffinity(0, {core}))
         self.pid = self.process.pid
         self.port = port or self.read_port()
@@ -89,7 +93,8 @@ class Running:
         match = re.fullmatch(r"listening on 127\.0\.0\.1:(\d+)\n", said)
         if not match:
             self.stop()
-            raise Failed(f"{self.server.name} did not say where it listens")
+            why = Missing if self.server.may_be_missing else Failed
+            raise why(f"{self.server.name} did not say where it listens")
         return int(match[1])
 
     def peak(self):
@@ -189,18 +194,20 @@ class Bench:
         return metrics(load, got, running.peak())
 
     def play(self, load, servers, start, running):
-        """All rounds of a load: by server, what each round gave, or why it gave nothing more."""
-        found = {server.name: {"floor": server.floor, "rounds": []} for server in servers}
+        """All rounds of a load: by server that is there, what each round gave, or why it gave nothing more."""
+        found = {server.name: {"floor": server.floor, "beside": server.beside, "rounds": []} for server in servers}
         for number in range(min(load.rounds, 3) if self.quick else load.rounds):
             first = number % len(servers)
             for server in servers[first:] + servers[:first]:
-                mine = found[server.name]
-                if "failed" in mine:
+                mine = found.get(server.name)
+                if not mine or "failed" in mine:
                     continue
                 try:
                     if load.kind != "timers" and server.name not in running:
                         running[server.name] = start(server)
                     mine["rounds"].append({"round": number, **self.turn(load, server, running.get(server.name))})
+                except Missing:
+                    del found[server.name]
                 except Failed as why:
                     mine["failed"] = str(why)
         return found
@@ -211,6 +218,7 @@ class Bench:
         running = {}
         try:
             found = self.play(load, servers, lambda server: Running(server, self.cores[0], workdir, file), running)
+            missing += [server.name for server in servers if server.name not in found]
             return {"servers": found, "missing": missing}
         finally:
             for one in running.values():

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * floors: echo by io_uring. One system call a turn: it submits the sends that the last turn gave rise to, and waits. What
- * comes is received into a few big buffers that the kernel fills piece by piece, so that small messages lie close together;
- * and is sent from there. The program exits with 77 where the kernel has no such ring, or not for us.
+ * comes is received into a few big buffers, which the kernel fills piece by piece (Linux 6.12), so that small messages lie
+ * close together; and is sent from there.
  *
  * A buffer that is full goes back after the next submission, and nobody waits to hear that its last pieces have been sent:
  * a send that may not wait (MSG_DONTWAIT) is over once it is submitted.
@@ -15,22 +15,21 @@
 #include <liburing.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
 enum {
-    SUBMISSIONS = 1024, /* and */
-    COMPLETIONS = 8192, /* are locked memory, of which all rings of a user may have 8 MiB together */
+    SUBMISSIONS = 1024, /* This and... */
+    COMPLETIONS = 8192, /* ...this is locked memory, of which all rings of a user together may have little. */
+    CONNECTIONS_MAX = 20000,
     BATCH = 256,
     BUFFERS = 4,
     BUFFER_SIZE = 1 << 20, /* a power of two: so are the messages, and none is cut in two */
-    NOT_HERE = 77,
 };
 
 /* What liburing 2.3 has no names for. */
@@ -46,10 +45,10 @@ static char *memory;
 static size_t filled[BUFFERS];
 static int full[BUFFERS], full_count;
 
-static _Noreturn void leave(int status, const char *what, int error)
+static _Noreturn void die(const char *what, int error)
 {
-    fprintf(stderr, "floor: %s: %s\n", what, strerror(-error));
-    exit(status);
+    errno = -error;
+    bench_die(what);
 }
 
 static struct io_uring_sqe *entry(void)
@@ -130,7 +129,7 @@ static void received(int conn, const struct io_uring_cqe *cqe)
 static void accepted(int listener, const struct io_uring_cqe *cqe)
 {
     if (cqe->res < 0)
-        leave(1, "accept", cqe->res);
+        die("floor: accept", cqe->res);
     receive_all(cqe->res);
     if (!(cqe->flags & IORING_CQE_F_MORE))
         accept_all(listener);
@@ -150,7 +149,7 @@ static void take(const struct io_uring_cqe *cqe)
     case SENT:
     case CLOSED:
         if (cqe->res != -ECONNRESET && cqe->res != -EPIPE)
-            leave(1, "not all could be sent at once", cqe->res);
+            die("floor: not all could be sent at once", cqe->res);
     }
 }
 
@@ -162,13 +161,14 @@ static void set_up_ring(void)
     struct rlimit files;
     int error = io_uring_queue_init_params(SUBMISSIONS, &ring, &params);
     if (error < 0)
-        leave(NOT_HERE, "io_uring", error);
+        die("floor: io_uring", error);
     getrlimit(RLIMIT_NOFILE, &files);
-    error = io_uring_register_files_sparse(&ring, (unsigned)files.rlim_cur);
+    bool few = files.rlim_cur < CONNECTIONS_MAX; /* then the kernel wants no more */
+    error = io_uring_register_files_sparse(&ring, few ? (unsigned)files.rlim_cur : CONNECTIONS_MAX);
     if (error == 0)
         error = io_uring_register_ring_fd(&ring);
     if (error < 0)
-        leave(NOT_HERE, "io_uring's registered files", error);
+        die("floor: io_uring's registered files", error);
 }
 
 static void *pages(size_t bytes)
@@ -188,7 +188,7 @@ static void set_up_buffers(void)
     memcpy((char *)&group + offsetof(struct io_uring_buf_reg, bgid) + sizeof group.bgid, &flags, sizeof flags);
     int error = io_uring_register_buf_ring(&ring, &group, 0);
     if (error < 0)
-        leave(NOT_HERE, "io_uring's buffers, filled piece by piece", error);
+        die("floor: io_uring's buffers, filled piece by piece", error);
     io_uring_buf_ring_init(offered);
     for (int i = 0; i < BUFFERS; i++)
         full[full_count++] = i;
@@ -217,7 +217,7 @@ int main(void)
     for (;;) {
         int error = io_uring_submit_and_wait(&ring, 1);
         if (error < 0 && error != -EINTR)
-            leave(1, "io_uring_submit_and_wait", error);
+            die("floor: io_uring_submit_and_wait", error);
         offer_the_full();
         take_all();
     }
