@@ -7,10 +7,10 @@ set -eu
 
 packages_for() {
     case $1 in
-    build) echo build-essential cmake ninja-build pkg-config libssl-dev liburing-dev ;;
+    build) echo build-essential cmake ninja-build pkg-config libssl-dev ;;
     test) echo libcmocka-dev openssl python3 curl socat netcat-openbsd iproute2 procps gdb \
         gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
-    bench) echo iproute2 libboost-context-dev libuv1-dev libevent-dev libasio-dev golang-go nginx-light gnuplot-nox ;;
+    bench) echo iproute2 liburing-dev libboost-context-dev libuv1-dev libevent-dev libasio-dev golang-go nginx-light gnuplot-nox ;;
     lint) echo clang clang-format clang-tidy cppcheck shellcheck ;;
     check) echo clang libclang-rt-14-dev valgrind ;;
     uml) echo user-mode-linux kmod ;;

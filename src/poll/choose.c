@@ -41,8 +41,6 @@ static void explain(const char *what, int error, char *text, size_t cap)
     snprintf(text, cap, "%s: %s", what, why);
 }
 
-#ifdef FERRY_URING
-
 static void *run_probe(void *arg)
 {
     const char *what = "";
@@ -64,20 +62,6 @@ static void try_out(void)
     uring.error = error;
     explain("a thread to try it out", error, uring.why, sizeof uring.why);
 }
-
-static const struct fy_backend *const backend_uring = &fy_backend_uring;
-
-#else
-
-static void try_out(void)
-{
-    uring.error = -ENOTSUP;
-    snprintf(uring.why, sizeof uring.why, "built without liburing");
-}
-
-static const struct fy_backend *const backend_uring;
-
-#endif
 
 static int by_name(const char *name, ferry_backend *backend)
 {
@@ -109,7 +93,7 @@ int fy_backend_choose(ferry_backend asked, struct fy_choice *choice)
         return 0;
     pthread_once(&uring.once, try_out);
     if (uring.error == 0)
-        *choice = (struct fy_choice){backend_uring, asked == FERRY_BACKEND_AUTO, "io_uring"};
+        *choice = (struct fy_choice){&fy_backend_uring, asked == FERRY_BACKEND_AUTO, "io_uring"};
     else if (asked == FERRY_BACKEND_AUTO)
         fall_back(choice, uring.why);
     else

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 enum {
     SUBMISSIONS = 512,  /* the kernel's queues: what a turn may ask for, more costs a call more... */
@@ -72,13 +73,14 @@ struct buffers {
     struct io_uring_buf_ring *ring; /* count entries, then the bytes */
     char *bytes;
     unsigned count, size; /* at most 255, of so many bytes each */
+    unsigned short tail;  /* of the ring */
     bool incremental;
     struct buffer *each;
 };
 
 struct uring_poll {
     struct fy_poll base;
-    struct io_uring ring;
+    struct fy_ring ring;
     bool started;
     int news; /* an eventfd that the kernel signals; -1: nobody has asked for one */
     struct buffers buffers;
@@ -97,10 +99,12 @@ static struct uring_poll *self(struct fy_poll *poll)
 
 static void give_buffer(struct buffers *b, unsigned id)
 {
+    struct io_uring_buf *place = &b->ring->bufs[b->tail & (b->count - 1)];
     b->each[id] = (struct buffer){0};
-    io_uring_buf_ring_add(b->ring, b->bytes + (size_t)id * b->size, b->size, (unsigned short)id,
-                          io_uring_buf_ring_mask(b->count), 0);
-    io_uring_buf_ring_advance(b->ring, 1);
+    place->addr = (uint64_t)(uintptr_t)(b->bytes + (size_t)id * b->size);
+    place->len = b->size;
+    place->bid = (unsigned short)id;
+    __atomic_store_n(&b->ring->tail, ++b->tail, __ATOMIC_RELEASE);
 }
 
 static size_t buffers_bytes(const struct buffers *b)
@@ -123,7 +127,6 @@ static int open_buffers(struct uring_poll *p, unsigned count, unsigned size, boo
         return error;
     }
     b->bytes = (char *)b->ring + buffers_bytes(b) - (size_t)count * size;
-    io_uring_buf_ring_init(b->ring);
     for (unsigned id = 0; id < count; id++)
         give_buffer(b, id);
     return 0;
@@ -371,10 +374,10 @@ static void uring_expect(struct fy_poll *poll, struct fy_source *source)
 /* NULL: the queue is full, and the kernel takes nothing before its completions have been taken out. */
 static struct io_uring_sqe *new_entry(struct uring_poll *p)
 {
-    struct io_uring_sqe *sqe = io_uring_get_sqe(&p->ring);
+    struct io_uring_sqe *sqe = fy_ring_entry(&p->ring);
     if (sqe || !p->started || fy_sys_ring_enter(&p->ring, 0) < 0)
         return sqe;
-    return io_uring_get_sqe(&p->ring);
+    return fy_ring_entry(&p->ring);
 }
 
 static uint64_t name_of(const struct fy_slot *slot, enum op op)
@@ -384,23 +387,25 @@ static uint64_t name_of(const struct fy_slot *slot, enum op op)
 
 static void prepare(struct io_uring_sqe *sqe, const struct fy_slot *slot, enum op op)
 {
-    int fd = slot->source->fd;
+    sqe->fd = slot->source->fd;
+    sqe->user_data = name_of(slot, op);
     switch (op) {
     case RECEIVE:
-        io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
-        sqe->flags |= IOSQE_BUFFER_SELECT;
+        sqe->opcode = IORING_OP_RECV;
+        sqe->ioprio = IORING_RECV_MULTISHOT;
+        sqe->flags = IOSQE_BUFFER_SELECT;
         break;
     case ACCEPT:
-        io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        break;
-    case READABLE:
-        io_uring_prep_poll_multishot(sqe, fd, POLLIN | POLLRDHUP);
+        sqe->opcode = IORING_OP_ACCEPT;
+        sqe->ioprio = IORING_ACCEPT_MULTISHOT;
+        sqe->accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
         break;
     default:
-        io_uring_prep_poll_multishot(sqe, fd, POLLOUT);
+        sqe->opcode = IORING_OP_POLL_ADD;
+        sqe->len = IORING_POLL_ADD_MULTI;
+        sqe->poll32_events = op == READABLE ? POLLIN | POLLRDHUP : POLLOUT;
         break;
     }
-    io_uring_sqe_set_data64(sqe, name_of(slot, op));
 }
 
 /* False: the queue is full. */
@@ -419,9 +424,11 @@ static bool cancel(struct uring_poll *p, struct fy_slot *slot, enum op op)
     struct io_uring_sqe *sqe = new_entry(p);
     if (!sqe)
         return false;
-    io_uring_prep_cancel64(sqe, name_of(slot, op), 0);
-    io_uring_sqe_set_flags(sqe, IOSQE_CQE_SKIP_SUCCESS);
-    io_uring_sqe_set_data64(sqe, CANCEL);
+    sqe->opcode = IORING_OP_ASYNC_CANCEL;
+    sqe->fd = -1;
+    sqe->addr = name_of(slot, op);
+    sqe->flags = IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = CANCEL;
     slot->cancelled |= (unsigned char)(1U << op);
     return true;
 }
@@ -456,11 +463,15 @@ static void arm_all(struct uring_poll *p)
 static bool uring_send(struct fy_poll *poll, struct fy_source *source, const void *data, size_t len)
 {
     struct uring_poll *p = self(poll);
-    struct io_uring_sqe *sqe = io_uring_get_sqe(&p->ring);
+    struct io_uring_sqe *sqe = fy_ring_entry(&p->ring);
     if (!sqe)
         return false;
-    io_uring_prep_send(sqe, source->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    io_uring_sqe_set_data64(sqe, name_of(source->slot, SEND));
+    sqe->opcode = IORING_OP_SEND;
+    sqe->fd = source->fd;
+    sqe->addr = (uint64_t)(uintptr_t)data;
+    sqe->len = (unsigned)len;
+    sqe->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    sqe->user_data = name_of(source->slot, SEND);
     source->slot->armed |= BIT_SEND;
     source->slot->sends = send_from(&p->buffers, data);
     return true;
@@ -612,7 +623,7 @@ static void complete(struct uring_poll *p, const struct io_uring_cqe *cqe)
 static bool uring_busy(const struct fy_poll *poll)
 {
     const struct uring_poll *p = (const struct uring_poll *)poll;
-    return p->again || !p->started || io_uring_cq_ready(&p->ring) > 0;
+    return p->again || !p->started || fy_ring_ready(&p->ring) > 0;
 }
 
 static int uring_wait(struct fy_poll *poll, int64_t timeout_ns)
@@ -634,9 +645,8 @@ static int uring_wait(struct fy_poll *poll, int64_t timeout_ns)
 
 static const struct fy_slot *slot_ahead(const struct uring_poll *p, unsigned i)
 {
-    const struct io_uring_cq *cq = &p->ring.cq;
-    const struct io_uring_cqe *cqe = &cq->cqes[(*cq->khead + i) & cq->ring_mask];
-    return (const struct fy_slot *)(uintptr_t)(cqe->user_data & ~(uint64_t)OP_MASK);
+    uint64_t name = fy_ring_completion(&p->ring, i)->user_data;
+    return (const struct fy_slot *)(uintptr_t)(name & ~(uint64_t)OP_MASK);
 }
 
 /* As for epoll: while the kernel's or the user's work for this source goes on, what the next but one will touch is fetched, and
@@ -657,10 +667,10 @@ static unsigned uring_reap(struct fy_poll *poll)
     struct uring_poll *p = self(poll);
     struct fy_slot *again = p->again; /* those of the turn before; whoever joins now has had its turn */
     p->again = NULL;
-    unsigned count = io_uring_cq_ready(&p->ring);
+    unsigned count = fy_ring_ready(&p->ring);
     for (unsigned left = count; left-- > 0;) {
-        const struct io_uring_cqe cqe = p->ring.cq.cqes[*p->ring.cq.khead & p->ring.cq.ring_mask];
-        io_uring_cq_advance(&p->ring, 1);
+        const struct io_uring_cqe cqe = *fy_ring_completion(&p->ring, 0);
+        fy_ring_taken(&p->ring);
         look_ahead(p, left);
         complete(p, &cqe);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * sys: io_uring's system calls.
+ * sys: io_uring's system calls. The C library has no wrappers for them; that they are few is the point of io_uring.
  */
 #include "sys/ring.h"
 
@@ -18,89 +18,145 @@
 static const unsigned FLAGS = IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
                               IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
 
-/* Waiting with a timeout in the same call (5.11), no completion dropped when the queue is full (5.5), and no data that has
- * to outlive its submission (5.5). */
-static const unsigned NEEDED = IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE;
+/* Both queues in one mapping (5.4), waiting with a timeout in the same call (5.11), no completion dropped when the queue is full
+ * (5.5), and no data that has to outlive its submission (5.5). */
+static const unsigned NEEDED = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP |
+                               IORING_FEAT_SUBMIT_STABLE;
+
+static int result_of(long result)
+{
+    return result < 0 ? -errno : (int)result;
+}
+
+static int configure(struct fy_ring *ring, unsigned what, const void *arg, unsigned count)
+{
+    return result_of(syscall(SYS_io_uring_register, ring->fd, what, arg, count));
+}
+
+static void *map(int fd, size_t bytes, off_t what)
+{
+    void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, what);
+    return base == MAP_FAILED ? NULL : base;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Where everything lies in the mapping: io_uring_setup(2). The table of indirection is filled once, entry by entry. */
+static void lay_out(struct fy_ring *ring, const struct io_uring_params *p)
+{
+    char *base = ring->queues;
+    unsigned *array = (unsigned *)(void *)(base + p->sq_off.array);
+    ring->sq_head = (unsigned *)(void *)(base + p->sq_off.head);
+    ring->sq_tail = (unsigned *)(void *)(base + p->sq_off.tail);
+    ring->sq_mask = p->sq_entries - 1;
+    ring->cq_head = (unsigned *)(void *)(base + p->cq_off.head);
+    ring->cq_tail = (unsigned *)(void *)(base + p->cq_off.tail);
+    ring->cq_mask = p->cq_entries - 1;
+    ring->cqes = (struct io_uring_cqe *)(void *)(base + p->cq_off.cqes);
+    for (unsigned i = 0; i < p->sq_entries; i++)
+        array[i] = i;
+}
+
+static int map_queues(struct fy_ring *ring, const struct io_uring_params *p)
+{
+    size_t sq_bytes = p->sq_off.array + p->sq_entries * sizeof(unsigned);
+    size_t cq_bytes = p->cq_off.cqes + p->cq_entries * sizeof(struct io_uring_cqe);
+    if ((p->features & NEEDED) != NEEDED)
+        return -ENOTSUP;
+    ring->queues_bytes = larger(sq_bytes, cq_bytes);
+    ring->sqes_bytes = p->sq_entries * sizeof(struct io_uring_sqe);
+    ring->queues = map(ring->fd, ring->queues_bytes, IORING_OFF_SQ_RING);
+    ring->sqes = map(ring->fd, ring->sqes_bytes, IORING_OFF_SQES);
+    if (!ring->queues || !ring->sqes)
+        return -ENOMEM;
+    lay_out(ring, p);
+    return 0;
+}
+
+static int open_ring(struct fy_ring *ring, unsigned submissions, unsigned completions)
+{
+    struct io_uring_params params = {.flags = FLAGS, .cq_entries = completions};
+    memset(ring, 0, sizeof *ring);
+    ring->fd = result_of(syscall(SYS_io_uring_setup, submissions, &params));
+    if (ring->fd < 0)
+        return ring->fd;
+    int error = map_queues(ring, &params);
+    if (error < 0)
+        fy_sys_ring_close(ring);
+    return error;
+}
 
 struct opening {
-    struct io_uring *ring;
+    struct fy_ring *ring;
     unsigned submissions, completions;
     int error;
 };
 
-static void *open_ring(void *arg)
+static void *run_opening(void *arg)
 {
     struct opening *o = arg;
-    struct io_uring_params params = {.flags = FLAGS, .cq_entries = o->completions};
-    o->error = io_uring_queue_init_params(o->submissions, o->ring, &params);
-    if (o->error == 0 && (params.features & NEEDED) != NEEDED) {
-        io_uring_queue_exit(o->ring);
-        o->error = -ENOTSUP;
-    }
+    o->error = open_ring(o->ring, o->submissions, o->completions);
     return NULL;
 }
 
 /* When a ring has been closed, the kernel disturbs each thread that opened or entered it once more: a system call with a
- * time limit, such as a receive with SO_RCVTIMEO, then says EINTR for no reason that its caller could know of (signal(7)). So it is not the
- * caller's thread that opens it. */
-int fy_sys_ring_open(struct io_uring *ring, unsigned submissions, unsigned completions)
+ * time limit, such as a receive with SO_RCVTIMEO, then says EINTR for no reason that its caller could know of; signal(7). So
+ * it is not the caller's thread that opens it. */
+int fy_sys_ring_open(struct fy_ring *ring, unsigned submissions, unsigned completions)
 {
     struct opening o = {ring, submissions, completions, 0};
     unsigned long thread;
-    int error = fy_sys_thread(open_ring, &o, &thread);
+    int error = fy_sys_thread(run_opening, &o, &thread);
     if (error < 0)
         return error;
     pthread_join((pthread_t)thread, NULL);
     return o.error;
 }
 
-/* io_uring_enable_rings(3), which liburing 2.3 declares and forgets to export. */
-int fy_sys_ring_start(struct io_uring *ring)
+int fy_sys_ring_start(struct fy_ring *ring)
 {
-    return syscall(SYS_io_uring_register, ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0) < 0 ? -errno : 0;
+    return configure(ring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 }
 
-void fy_sys_ring_close(struct io_uring *ring)
+void fy_sys_ring_close(struct fy_ring *ring)
 {
-    io_uring_queue_exit(ring);
+    if (ring->sqes)
+        munmap(ring->sqes, ring->sqes_bytes);
+    if (ring->queues)
+        munmap(ring->queues, ring->queues_bytes);
+    close(ring->fd);
 }
 
-static int enter(struct io_uring *ring, int64_t timeout_ns)
+int fy_sys_ring_enter(struct fy_ring *ring, int64_t timeout_ns)
 {
-    struct io_uring_cqe *first;
-    if (timeout_ns == 0)
-        return io_uring_submit_and_get_events(ring);
-    if (timeout_ns < 0)
-        return io_uring_submit_and_wait(ring, 1);
-    struct __kernel_timespec timeout = {timeout_ns / (int64_t)FY_SECOND, timeout_ns % (int64_t)FY_SECOND};
-    return io_uring_submit_and_wait_timeout(ring, &first, 1, &timeout, NULL);
-}
-
-int fy_sys_ring_enter(struct io_uring *ring, int64_t timeout_ns)
-{
-    int result = enter(ring, timeout_ns);
+    const struct __kernel_timespec timeout = {timeout_ns / (int64_t)FY_SECOND, timeout_ns % (int64_t)FY_SECOND};
+    const struct io_uring_getevents_arg arg = {.ts = timeout_ns > 0 ? (uint64_t)(uintptr_t)&timeout : 0};
+    __atomic_store_n(ring->sq_tail, ring->tail, __ATOMIC_RELEASE);
+    unsigned count = ring->tail - __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE);
+    int result = result_of(syscall(SYS_io_uring_enter, ring->fd, count, timeout_ns == 0 ? 0 : 1,
+                                   IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof arg));
     return result >= 0 || result == -EINTR || result == -ETIME ? 0 : result;
 }
 
-int fy_sys_ring_tell(struct io_uring *ring, int eventfd)
+int fy_sys_ring_tell(struct fy_ring *ring, int eventfd)
 {
-    return io_uring_register_eventfd(ring, eventfd);
+    return configure(ring, IORING_REGISTER_EVENTFD, &eventfd, 1);
 }
 
-int fy_sys_ring_buffers(struct io_uring *ring, struct io_uring_buf_ring *buffers, unsigned count, bool incremental)
+int fy_sys_ring_buffers(struct fy_ring *ring, struct io_uring_buf_ring *buffers, unsigned count, bool incremental)
 {
     enum { INCREMENTAL = 2 }; /* IOU_PBUF_RING_INC */
-    union {
-        struct io_uring_buf_reg older;
-        struct {
-            uint64_t address;
-            uint32_t count;
-            uint16_t group, flags; /* of which older headers know nothing */
-            uint64_t reserved[3];
-        } now;
-    } group = {.now = {.address = (uint64_t)(uintptr_t)buffers, .count = count, .flags = incremental ? INCREMENTAL : 0}};
-    _Static_assert(sizeof group.now == sizeof group.older, "the kernel's struct");
-    return io_uring_register_buf_ring(ring, &group.older, 0);
+    const struct {            /* io_uring_buf_reg; older headers know nothing of its flags */
+        uint64_t address;
+        uint32_t count;
+        uint16_t group, flags;
+        uint64_t reserved[3];
+    } group = {.address = (uint64_t)(uintptr_t)buffers, .count = count, .flags = incremental ? INCREMENTAL : 0};
+    _Static_assert(sizeof group == sizeof(struct io_uring_buf_reg), "the kernel's struct");
+    return configure(ring, IORING_REGISTER_PBUF_RING, &group, 1);
 }
 
 void *fy_sys_map_pages(size_t bytes)

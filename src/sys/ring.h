@@ -1,32 +1,69 @@
 /* SPDX-License-Identifier: MIT
  *
- * sys: io_uring's system calls, by liburing; io_uring(7). Each returns 0 or more, or -errno. What goes into a ring's memory
- * and comes out of it is no call, and is the caller's own: poll/uring.c.
+ * sys: a pair of io_uring's queues, and the system calls that go with them; io_uring(7), io_uring_setup(2), io_uring_enter(2). A
+ * ring belongs to the thread that starts it. Each call returns 0 or more, or -errno.
  */
 #ifndef FY_SYS_RING_H
 #define FY_SYS_RING_H
 
-#include <liburing.h>
+#include <linux/io_uring.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
-/* A ring that does nothing yet: it will belong to the thread that starts it, which alone may enter it. */
-int fy_sys_ring_open(struct io_uring *ring, unsigned submissions, unsigned completions);
-int fy_sys_ring_start(struct io_uring *ring);
-void fy_sys_ring_close(struct io_uring *ring); /* any thread; what is still under way is cancelled by the kernel, later */
+struct fy_ring {
+    int fd;
+    unsigned tail; /* of the submissions, up to where the kernel has not been told yet */
+    unsigned *sq_head, *sq_tail, sq_mask;
+    unsigned *cq_head, *cq_tail, cq_mask;
+    struct io_uring_sqe *sqes;
+    struct io_uring_cqe *cqes;
+    void *queues;
+    size_t queues_bytes, sqes_bytes;
+};
+
+int fy_sys_ring_open(struct fy_ring *ring, unsigned submissions, unsigned completions);
+int fy_sys_ring_start(struct fy_ring *ring);
+void fy_sys_ring_close(struct fy_ring *ring); /* any thread; what is still under way is cancelled by the kernel, later */
 
 /* Submits what is in the ring, and waits for a completion, at most `timeout_ns`; -1 = for ever. An interrupted wait is 0,
  * and so is one that ended without any. -EBUSY: completions must be taken out first. */
-int fy_sys_ring_enter(struct io_uring *ring, int64_t timeout_ns);
+int fy_sys_ring_enter(struct fy_ring *ring, int64_t timeout_ns);
 
 /* The eventfd becomes readable when there is something to enter the ring for. */
-int fy_sys_ring_tell(struct io_uring *ring, int eventfd);
+int fy_sys_ring_tell(struct fy_ring *ring, int eventfd);
 
-/* A group of `count` (a power of two) buffers that the kernel takes from when it receives. `incremental`: each is filled piece
- * by piece, Linux 6.12; -EINVAL where that is not known. */
-int fy_sys_ring_buffers(struct io_uring *ring, struct io_uring_buf_ring *buffers, unsigned count, bool incremental);
+/* Makes these `count` (a power of two) places group 0 of the buffers that the kernel takes from when it receives. `incremental`:
+ * each is filled piece by piece, Linux 6.12; -EINVAL where that is not known. */
+int fy_sys_ring_buffers(struct fy_ring *ring, struct io_uring_buf_ring *buffers, unsigned count, bool incremental);
 
 /* Pages of zeros, by mmap(2); NULL = none. */
 void *fy_sys_map_pages(size_t bytes);
+
+/* A new submission, all zero; NULL: the queue is full. */
+static inline struct io_uring_sqe *fy_ring_entry(struct fy_ring *ring)
+{
+    if (ring->tail - __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE) > ring->sq_mask)
+        return NULL;
+    struct io_uring_sqe *sqe = &ring->sqes[ring->tail++ & ring->sq_mask];
+    memset(sqe, 0, sizeof *sqe);
+    return sqe;
+}
+
+/* How many completions there are, and the i-th of them; and that the first has been taken out. */
+static inline unsigned fy_ring_ready(const struct fy_ring *ring)
+{
+    return __atomic_load_n(ring->cq_tail, __ATOMIC_ACQUIRE) - *ring->cq_head;
+}
+
+static inline const struct io_uring_cqe *fy_ring_completion(const struct fy_ring *ring, unsigned i)
+{
+    return &ring->cqes[(*ring->cq_head + i) & ring->cq_mask];
+}
+
+static inline void fy_ring_taken(struct fy_ring *ring)
+{
+    __atomic_store_n(ring->cq_head, *ring->cq_head + 1, __ATOMIC_RELEASE);
+}
 
 #endif
