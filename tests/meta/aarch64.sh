@@ -5,6 +5,7 @@
 # aarch64.sh SOURCE_DIRECTORY
 set -eu
 source=$1
+unset FERRY_BACKEND # the emulator has no io_uring
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
