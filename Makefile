@@ -7,6 +7,7 @@
 #   make demo      serves and downloads files in each mode and style, verifies them, and shows how fast it went
 #   make test      builds and runs the tests
 #   make check     the tests under the sanitizers (gcc and clang) and valgrind; one of them: make check-asan, ...
+#   make check-uring  the tests of make test over io_uring
 #   make check-big downloads of many GiB
 #   make check-stress  the relay between clients and targets that do anything; SECONDS=3600 makes it an hour
 #   make bench     speed, beside other libraries and the bare system calls, into docs/benchmarks; about ten minutes, on a
@@ -20,7 +21,7 @@ PREFIX ?= /usr/local
 SECONDS ?= 60
 PRESETS_CHECKED := asan tsan clang-asan clang-tsan valgrind
 
-.PHONY: all deps demo test check check-big check-stress bench bench-quick bench-build \
+.PHONY: all deps demo test check check-uring check-big check-stress bench bench-quick bench-build \
 	lint format install clean $(PRESETS_CHECKED:%=check-%)
 
 all:
@@ -50,6 +51,12 @@ $(PRESETS_CHECKED:%=check-%): check-%:
 	cmake --preset $*
 	cmake --build --preset $*
 	ctest --preset $*
+
+check-uring:
+	@cmake/deps.sh build test
+	cmake --preset test
+	cmake --build --preset test
+	FERRY_BACKEND=uring ctest --preset test
 
 check-big:
 	@cmake/deps.sh build test

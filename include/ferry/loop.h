@@ -26,7 +26,7 @@ typedef enum ferry_backend { FERRY_BACKEND_AUTO, FERRY_BACKEND_EPOLL, FERRY_BACK
 
 typedef struct ferry_pool_options {
     unsigned threads;      /* loops, one a thread; 0 = one a core this process may run on */
-    ferry_backend backend; /* how the kernel is asked; AUTO = what is fastest and allowed here */
+    ferry_backend backend; /* how the kernel is asked; FERRY_BACKEND in the environment overrides: auto, epoll, uring */
     bool handle_signals;   /* SIGINT and SIGTERM call ferry_pool_stop(); one pool of a process at a time */
     unsigned grace_ms;     /* how long ferry_pool_stop() lets transfers finish; 0 = 5000 */
     unsigned watchdog_ms; /* a callback or coroutine that holds its loop for longer is logged, while it does; 0 = off */
@@ -36,7 +36,7 @@ typedef struct ferry_pool_options {
 
 /* A new pool with its loops, none of them running yet.
  * Thread: any. Owns: the caller, until ferry_pool_free().
- * Fails: EINVAL (threads above 1024), ENOTSUP (the backend is not built in or the kernel refuses it),
+ * Fails: EINVAL (threads above 1024; a FERRY_BACKEND that is none), ENOTSUP (io_uring is not to be had here; a log line says why),
  * EBUSY (another pool handles signals), ENOMEM, EMFILE, ENFILE. */
 FERRY_API ferry_pool *ferry_pool_new(const ferry_pool_options *options);
 
@@ -59,7 +59,7 @@ FERRY_API ferry_loop *ferry_pool_loop(ferry_pool *pool, unsigned index);
 /* How many loops the pool has. Thread: any. */
 FERRY_API unsigned ferry_pool_size(const ferry_pool *pool);
 
-/* The backend in use: "epoll". Thread: any. */
+/* The backend in use: "epoll" or "io_uring". Thread: any. */
 FERRY_API const char *ferry_pool_backend(const ferry_pool *pool);
 
 /* Runs fn(arg) once on the loop's thread, in the order of the posts of one thread; never inside this call.

@@ -45,10 +45,10 @@ struct fy_outbox {
     bool paused : 1;
     bool resumed : 1; /* left-over input is to be delivered again */
     bool close_asked : 1;
-    bool busy : 1; /* ferry_conn_set_busy() */
+    bool busy : 1;      /* ferry_conn_set_busy() */
     bool expecting : 1; /* the backend was asked to tell when there is room */
-    bool plugged;  /* TCP_CORK is set, since a long file is on its way; the writer's, who needs no lock for it */
-    bool closed;   /* the loop has let go of the connection; set by the loop, which may read it without the lock */
+    bool plugged;       /* TCP_CORK is set, since a long file is on its way; the writer's, who needs no lock for it */
+    bool closed;        /* the loop has let go of the connection; set by the loop, which may read it without the lock */
 };
 
 static inline uint64_t fy_outbox_pending(const struct fy_outbox *out)

@@ -75,39 +75,18 @@ static int by_name(const char *name, ferry_backend *backend)
     return -EINVAL;
 }
 
-static void fall_back(struct fy_choice *choice, const char *why)
-{
-    choice->backend = &fy_backend_epoll;
-    choice->free = false;
-    snprintf(choice->text, sizeof choice->text, "epoll (no io_uring: %s)", why);
-}
-
-int fy_backend_choose(ferry_backend asked, struct fy_choice *choice)
+int fy_backend_choose(ferry_backend asked, const struct fy_backend **backend)
 {
     const char *named = secure_getenv("FERRY_BACKEND");
     int error = named && *named ? by_name(named, &asked) : 0;
-    if (error < 0)
+    *backend = &fy_backend_epoll;
+    if (error < 0 || asked != FERRY_BACKEND_URING)
         return error;
-    *choice = (struct fy_choice){.backend = &fy_backend_epoll, .text = "epoll"};
-    if (asked == FERRY_BACKEND_EPOLL)
-        return 0;
     pthread_once(&uring.once, try_out);
-    if (uring.error == 0)
-        *choice = (struct fy_choice){&fy_backend_uring, asked == FERRY_BACKEND_AUTO, "io_uring"};
-    else if (asked == FERRY_BACKEND_AUTO)
-        fall_back(choice, uring.why);
-    else
+    if (uring.error < 0) {
         fy_log(FERRY_LOG_ERROR, "no io_uring: %s", uring.why);
-    return uring.error == 0 || asked == FERRY_BACKEND_AUTO ? 0 : -ENOTSUP;
-}
-
-/* Descriptors are missing for epoll as well. */
-bool fy_backend_next(struct fy_choice *choice, int error)
-{
-    char why[96];
-    if (!choice->free || error == -EMFILE || error == -ENFILE)
-        return false;
-    explain("one more ring", error, why, sizeof why);
-    fall_back(choice, why);
-    return true;
+        return -ENOTSUP;
+    }
+    *backend = &fy_backend_uring;
+    return 0;
 }

@@ -23,7 +23,7 @@ enum fy_event {
     FY_READABLE, /* there may be something to receive: whoever is told does it, and says so when there was nothing */
     FY_SENT,     /* result of fy_poll_send(): bytes, or -errno */
     FY_WRITABLE, /* what fy_poll_expect() was for: a send is worth another try; a connect has ended; a FIN is acknowledged */
-    FY_BROKEN    /* result: -errno; the connection failed while nothing was requested of it */
+    FY_BROKEN /* result: -errno; the connection failed while nothing was requested of it */
 };
 
 struct fy_completion {
@@ -34,10 +34,10 @@ struct fy_completion {
 
 struct fy_source {
     int fd;
-    unsigned char wants;  /* FY_WANT_*: the standing requests */
-    unsigned char ready;  /* the backend's: what the kernel has said and nobody has used yet */
-    bool live;            /* between add and remove */
-    union {               /* the backend's */
+    unsigned char wants;      /* FY_WANT_*: the standing requests */
+    unsigned char ready;      /* the backend's: what the kernel has said and nobody has used yet */
+    bool live;                /* between add and remove */
+    union {                   /* the backend's */
         struct fy_list again; /* epoll: sources with more to do than one turn allows */
         struct fy_slot *slot; /* io_uring: what it has in the kernel */
     };
@@ -59,8 +59,8 @@ struct fy_backend {
     void (*empty)(struct fy_poll *, struct fy_source *); /* FY_READABLE, but a call said EAGAIN: not until more comes */
     void (*expect)(struct fy_poll *, struct fy_source *); /* NULL: FY_WRITABLE is told anyway */
     bool (*send)(struct fy_poll *, struct fy_source *, const void *data, size_t len); /* NULL: it never takes any */
-    bool (*keeps)(const struct fy_poll *, const void *data); /* NULL: never */
-    bool (*busy)(const struct fy_poll *);                /* results wait that need no sleep */
+    bool (*keeps)(const struct fy_poll *, const void *data);                          /* NULL: never */
+    bool (*busy)(const struct fy_poll *);              /* results wait that need no sleep */
     int (*wait)(struct fy_poll *, int64_t timeout_ns); /* sleeps until there are results; -1 = for ever; 0 or -errno */
     unsigned (*reap)(struct fy_poll *);                /* reports them; returns how many events there were */
     void (*flush)(struct fy_poll *);                   /* NULL, or: the loop turns no more, or not for now */

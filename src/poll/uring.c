@@ -34,8 +34,13 @@ enum {
 /* Operations, which are bits in a slot; and by number, in the low bits of an address, what a completion is of. */
 enum op { RECEIVE, ACCEPT, READABLE, WATCH, SEND, CANCEL, OP_MASK = 7 };
 
-enum { BIT_RECEIVE = 1 << RECEIVE, BIT_ACCEPT = 1 << ACCEPT, BIT_READABLE = 1 << READABLE, BIT_WATCH = 1 << WATCH,
-       BIT_SEND = 1 << SEND };
+enum {
+    BIT_RECEIVE = 1 << RECEIVE,
+    BIT_ACCEPT = 1 << ACCEPT,
+    BIT_READABLE = 1 << READABLE,
+    BIT_WATCH = 1 << WATCH,
+    BIT_SEND = 1 << SEND
+};
 
 enum end { OPEN, UNTOLD, ENDED }; /* of the input */
 
@@ -187,7 +192,7 @@ static int uring_open(struct fy_poll **poll)
         free(p);
         return error;
     }
-    error = open_buffers(p, 4, 256 * 1024, true);
+    error = open_buffers(p, 4, 1024 * 1024, true);
     if (error == -EINVAL)
         error = open_buffers(p, 64, 16 * 1024, false);
     if (error < 0) {

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "co/overflow.h"
+#include "poll/choose.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -49,7 +50,7 @@ static int start_loops(ferry_pool *pool)
 {
     for (unsigned i = 0; i < pool->size; i++) {
         ferry_loop *loop = &pool->loops[i];
-        int error = start_loop(loop, pool->choice.backend);
+        int error = start_loop(loop, pool->backend);
         if (error < 0) {
             while (i > 0)
                 end_loop(&pool->loops[--i]);
@@ -68,7 +69,7 @@ static int init_pool(ferry_pool *pool)
     const ferry_pool_options *o = &pool->options;
     if (o->threads > MOST_THREADS || o->backend > FERRY_BACKEND_URING)
         return -EINVAL;
-    int error = fy_backend_choose(o->backend, &pool->choice);
+    int error = fy_backend_choose(o->backend, &pool->backend);
     if (error < 0)
         return error;
     pool->size = o->threads ? o->threads : cores();
@@ -81,9 +82,7 @@ static int init_pool(ferry_pool *pool)
     pool->workers = fy_workers_new();
     if (!pool->loops || !pool->threads || !pool->workers)
         return -ENOMEM;
-    do
-        error = start_loops(pool);
-    while (error < 0 && fy_backend_next(&pool->choice, error));
+    error = start_loops(pool);
     if (error == 0 && o->handle_signals && (error = fy_signals_claim(pool)) < 0)
         for (unsigned i = 0; i < pool->size; i++)
             end_loop(&pool->loops[i]);
@@ -130,7 +129,7 @@ unsigned ferry_pool_size(const ferry_pool *pool)
 
 const char *ferry_pool_backend(const ferry_pool *pool)
 {
-    return pool->choice.text;
+    return pool->backend->name;
 }
 
 static void ring(ferry_loop *loop)

@@ -8,14 +8,13 @@
 #include "co/co.h"
 #include "conn/conn.h"
 #include "loop/worker.h"
-#include "poll/choose.h"
 
 #include <ferry/server.h>
 
 struct ferry_pool {
     struct fy_list link; /* in fy_pools */
     ferry_pool_options options;
-    struct fy_choice choice; /* of its backend */
+    const struct fy_backend *backend;
     unsigned size;
     ferry_loop *loops;
     struct fy_workers *workers;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -148,14 +149,11 @@ int fy_sys_ring_tell(struct fy_ring *ring, int eventfd)
 
 int fy_sys_ring_buffers(struct fy_ring *ring, struct io_uring_buf_ring *buffers, unsigned count, bool incremental)
 {
-    enum { INCREMENTAL = 2 }; /* IOU_PBUF_RING_INC */
-    const struct {            /* io_uring_buf_reg; older headers know nothing of its flags */
-        uint64_t address;
-        uint32_t count;
-        uint16_t group, flags;
-        uint64_t reserved[3];
-    } group = {.address = (uint64_t)(uintptr_t)buffers, .count = count, .flags = incremental ? INCREMENTAL : 0};
-    _Static_assert(sizeof group == sizeof(struct io_uring_buf_reg), "the kernel's struct");
+    const uint16_t flags = incremental
+                               ? 2
+                               : 0; /* IOU_PBUF_RING_INC; older headers know nothing of flags behind the group */
+    struct io_uring_buf_reg group = {.ring_addr = (uint64_t)(uintptr_t)buffers, .ring_entries = count};
+    memcpy((char *)&group + offsetof(struct io_uring_buf_reg, bgid) + sizeof group.bgid, &flags, sizeof flags);
     return configure(ring, IORING_REGISTER_PBUF_RING, &group, 1);
 }
 

@@ -46,7 +46,8 @@ class Modes(Case):
 
     def test_each_backend(self):
         os.environ.pop("FERRY_BACKEND", None)  # which would be taken instead
-        for name in ("epoll", "uring"):
+        # valgrind holds all threads while one is in io_uring_enter(2)
+        for name in ("epoll",) if "valgrind" in os.environ.get("FERRY_LAUNCHER", "") else ("epoll", "uring"):
             with self.subTest(name), Serve("--backend", name, self.file) as serve:
                 self.expect(run("get", "--backend", name, "--sha256", self.digest, serve.address), 0)
 

@@ -36,6 +36,27 @@ static void size_and_loops(void)
     }
 }
 
+/* Whatever a program asks for, who runs it has the last word. */
+static void the_environment_chooses_the_backend(void)
+{
+    static const struct {
+        const char *value, *name;
+    } rows[] = {{"epoll", "epoll"}, {"uring", "io_uring"}, {"auto", "epoll"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        for (ferry_backend asked = FERRY_BACKEND_AUTO; asked <= FERRY_BACKEND_URING; asked++) {
+            case_row("FERRY_BACKEND=%s, %d asked for", rows[i].value, (int)asked);
+            assert_int_equal(setenv("FERRY_BACKEND", rows[i].value, 1), 0);
+            ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.threads = 1, .backend = asked});
+            assert_non_null(pool);
+            assert_string_equal(ferry_pool_backend(pool), rows[i].name);
+            ferry_pool_free(pool);
+        }
+    assert_int_equal(setenv("FERRY_BACKEND", "kqueue", 1), 0);
+    errno = 0;
+    assert_null(ferry_pool_new(NULL));
+    assert_int_equal(errno, EINVAL);
+}
+
 static void defaults_without_options(void)
 {
     ferry_pool *pool = ferry_pool_new(NULL);
@@ -250,6 +271,7 @@ static void timeout_says_when_to_turn(void)
 const struct test_case test_cases[] = {
     {"options_that_cannot_be_met_are_refused", options_that_cannot_be_met_are_refused},
     {"size_and_loops", size_and_loops},
+    {"the_environment_chooses_the_backend", the_environment_chooses_the_backend},
     {"defaults_without_options", defaults_without_options},
     {"stop_before_run_is_remembered", stop_before_run_is_remembered},
     {"stop_from_inside", stop_from_inside},

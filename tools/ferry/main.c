@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct command *const commands[] = {&serve_command, &get_command, NULL};
@@ -44,23 +45,34 @@ static int print_help(void)
     puts("  help    explain a command: ferry help COMMAND\n"
          "\n"
          "  -h, --help     print this and exit\n"
-         "  -V, --version  print the version and which backend is taken here, and exit\n"
+         "  -V, --version  print the version and the backends that work here, and exit\n"
          "\n"
          "Exit status: 0 done, 1 failed, 2 the command line was wrong.");
     return STATUS_DONE;
 }
 
+/* The name of the backend that a pool gets for that choice, or NULL. */
+static const char *backend_for(ferry_backend backend)
+{
+    ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.threads = 1, .backend = backend});
+    const char *name = pool != NULL ? ferry_pool_backend(pool) : NULL;
+    ferry_pool_free(pool);
+    return name;
+}
+
 static int print_version(void)
 {
-    ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.threads = 1});
-    printf("ferry %s\n", ferry_version());
-    if (pool == NULL) {
-        complain("", "no backend: %s", strerror(errno));
-        return STATUS_FAILED;
+    static const ferry_backend backends[] = {FERRY_BACKEND_EPOLL, FERRY_BACKEND_URING};
+    const char *chosen = backend_for(FERRY_BACKEND_AUTO);
+    unsetenv("FERRY_BACKEND");
+    printf("ferry %s\nbackends:", ferry_version());
+    for (size_t i = 0; i < sizeof backends / sizeof *backends; i++) {
+        const char *name = backend_for(backends[i]);
+        if (name != NULL)
+            printf(" %s%s", name, name == chosen ? " (default)" : "");
     }
-    printf("backend: %s\n", ferry_pool_backend(pool));
-    ferry_pool_free(pool);
-    return STATUS_DONE;
+    putchar('\n');
+    return chosen != NULL ? STATUS_DONE : STATUS_FAILED;
 }
 
 static int refuse(const char *name)
