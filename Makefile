@@ -8,6 +8,7 @@
 #   make test      builds and runs the tests
 #   make check     the tests under the sanitizers (gcc and clang) and valgrind; one of them: make check-asan, ...
 #   make check-uring  the tests of make test over io_uring
+#   make check-uml the same over both backends on an older kernel, Debian's user-mode-linux
 #   make check-big downloads of many GiB
 #   make check-stress  the relay between clients and targets that do anything; SECONDS=3600 makes it an hour
 #   make bench     speed, beside other libraries and the bare system calls, into docs/benchmarks; about ten minutes, on a
@@ -21,7 +22,7 @@ PREFIX ?= /usr/local
 SECONDS ?= 60
 PRESETS_CHECKED := asan tsan clang-asan clang-tsan valgrind
 
-.PHONY: all deps demo test check check-uring check-big check-stress bench bench-quick bench-build \
+.PHONY: all deps demo test check check-uring check-uml check-big check-stress bench bench-quick bench-build \
 	lint format install clean $(PRESETS_CHECKED:%=check-%)
 
 all:
@@ -57,6 +58,12 @@ check-uring:
 	cmake --preset test
 	cmake --build --preset test
 	FERRY_BACKEND=uring ctest --preset test
+
+check-uml:
+	@cmake/deps.sh build test uml
+	cmake --preset test
+	cmake --build --preset test
+	tests/uml/run.sh build/test epoll uring
 
 check-big:
 	@cmake/deps.sh build test
