@@ -134,7 +134,7 @@ static void taking_turns_while_the_window_is_shut(void)
 /* Within one callback: the loop and a helper thread in turn, each waiting for the other. */
 struct steps {
     struct host host;
-    ferry_conn *conn;
+    ferry_conn *_Atomic conn; /* what the peer sends orders its threads, but TSan does not see that through io_uring */
     const size_t *lengths;
     struct count reached;
     pthread_t helper;
