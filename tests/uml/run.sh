@@ -12,7 +12,7 @@ set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 memory=1024 # MiB
-limit=900   # seconds, which only a machine that hangs needs
+limit=1800  # seconds, which only a machine that hangs needs
 slow=4      # a system call costs many times what it costs outside
 
 tests=.
