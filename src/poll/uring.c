@@ -27,6 +27,7 @@ enum {
     SUBMISSIONS = 512,  /* the kernel's queues: what a turn may ask for, more costs a call more... */
     COMPLETIONS = 4096, /* ...and what may wait to be taken out; more it keeps elsewhere */
     SLOTS = 64,         /* allocated at a time */
+    PIECE = 64 * 1024,  /* bytes told at a time */
     LINE = 64,          /* bytes; a cache line, */
     LINES = 6,          /* and how many a message touches */
 };
@@ -304,10 +305,15 @@ static unsigned char wanted(const struct fy_slot *slot)
     return (unsigned char)ops;
 }
 
+static bool has_input_wanted(const struct fy_slot *slot)
+{
+    return slot->source && (slot->source->wants & (FY_WANT_RECEIVE | FY_WANT_READABLE));
+}
+
 static bool has_news(const struct fy_slot *slot)
 {
     const struct fy_source *s = slot->source;
-    if (!s || !(s->wants & (FY_WANT_RECEIVE | FY_WANT_READABLE)))
+    if (!has_input_wanted(slot))
         return false;
     return slot->held || slot->end == UNTOLD || ((s->wants & FY_WANT_READABLE) && slot->readable);
 }
@@ -514,14 +520,22 @@ static bool takes_input(const struct fy_slot *slot)
     return slot->source && (slot->source->wants & FY_WANT_RECEIVE) && !slot->held && slot->end == OPEN;
 }
 
+/* Of so many bytes, what is told at a time: as much as a read is under epoll, since what is left of it counts against max_input. */
+static size_t piece(size_t len)
+{
+    return len < PIECE ? len : PIECE;
+}
+
 static void received(struct uring_poll *p, struct fy_slot *slot, const struct io_uring_cqe *cqe)
 {
     if (cqe->flags & IORING_CQE_F_BUFFER) {
         char *data = received_at(&p->buffers, cqe);
-        if (cqe->res > 0 && takes_input(slot))
-            tell(slot, FY_RECEIVED, cqe->res, data);
-        else if (cqe->res > 0 && slot->source)
-            hold(slot, data, (size_t)cqe->res);
+        size_t len = cqe->res > 0 ? (size_t)cqe->res : 0;
+        size_t told = 0;
+        for (; told < len && takes_input(slot); told += piece(len - told))
+            tell(slot, FY_RECEIVED, (ssize_t)piece(len - told), data + told);
+        if (told < len && slot->source)
+            hold(slot, data + told, len - told);
         done_with(&p->buffers, cqe);
     }
     switch (cqe->res) {
@@ -578,12 +592,17 @@ static void watched(struct fy_slot *slot, int events)
 static void proceed(struct fy_slot *slot)
 {
     struct fy_buffer *held = slot->held;
+    slot->held = NULL;
+    while (held && has_input_wanted(slot)) {
+        size_t len = piece(fy_buffer_size(held));
+        tell(slot, FY_RECEIVED, (ssize_t)len, held->bytes + held->head);
+        fy_buffer_consume(&held, len);
+    }
+    slot->held = slot->source ? held : NULL;
+    if (!slot->source)
+        free(held);
     if (!has_news(slot))
         return;
-    slot->held = NULL;
-    if (held)
-        tell(slot, FY_RECEIVED, (ssize_t)fy_buffer_size(held), held->bytes + held->head);
-    free(held);
     if (slot->end == UNTOLD && has_news(slot) && !slot->held && !(slot->armed & BIT_RECEIVE))
         tell_end(slot);
     if (slot->readable && has_news(slot) && !(slot->armed & BIT_RECEIVE) && slot->end == OPEN)
