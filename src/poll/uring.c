@@ -313,7 +313,7 @@ static bool has_input_wanted(const struct fy_slot *slot)
 static bool has_news(const struct fy_slot *slot)
 {
     const struct fy_source *s = slot->source;
-    if (!has_input_wanted(slot))
+    if (!s || !has_input_wanted(slot))
         return false;
     return slot->held || slot->end == UNTOLD || ((s->wants & FY_WANT_READABLE) && slot->readable);
 }
@@ -498,7 +498,8 @@ static bool uring_keeps(const struct fy_poll *poll, const void *data)
 
 static void tell(struct fy_slot *slot, enum fy_event event, ssize_t result, void *data)
 {
-    slot->source->done(slot->source, &(struct fy_completion){event, result, data});
+    if (slot->source)
+        slot->source->done(slot->source, &(struct fy_completion){event, result, data});
 }
 
 static void tell_end(struct fy_slot *slot)
