@@ -45,28 +45,30 @@ int fy_loop_init(ferry_loop *loop, const struct fy_backend *backend)
     fy_list_init(&loop->dead);
     loop->now = fy_now_ns();
     atomic_store(&loop->asleep, true); /* until the first turn: a foreign loop may be watching the descriptor */
-    int error = backend->open(&loop->poll);
-    if (error < 0)
-        return error;
     loop->bell.done = rung;
     loop->bell.fd = fy_sys_eventfd();
-    error = loop->bell.fd < 0 ? loop->bell.fd : fy_poll_add(loop->poll, &loop->bell);
+    if (loop->bell.fd < 0)
+        return loop->bell.fd;
+    int error = backend->open(&loop->poll, loop->bell.fd);
     if (error == 0) {
-        fy_poll_request(loop->poll, &loop->bell, FY_WANT_READABLE);
-        return 0;
+        error = fy_poll_add(loop->poll, &loop->bell);
+        if (error < 0)
+            backend->close(loop->poll);
     }
-    if (loop->bell.fd >= 0)
+    if (error < 0) {
         fy_sys_close(loop->bell.fd);
-    backend->close(loop->poll);
-    return error;
+        return error;
+    }
+    fy_poll_request(loop->poll, &loop->bell, FY_WANT_READABLE);
+    return 0;
 }
 
 void fy_loop_fini(ferry_loop *loop)
 {
     fy_after_fini(loop);
     fy_poll_remove(loop->poll, &loop->bell);
-    fy_sys_close(loop->bell.fd);
     loop->poll->backend->close(loop->poll);
+    fy_sys_close(loop->bell.fd);
     fy_timers_fini(&loop->timers);
     fy_blocks_fini(&loop->blocks);
 }

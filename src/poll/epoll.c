@@ -40,8 +40,10 @@ static struct epoll_poll *self(struct fy_poll *poll)
     return (struct epoll_poll *)poll;
 }
 
-static int epoll_open(struct fy_poll **poll)
+/* The bell is a source like others. */
+static int epoll_open(struct fy_poll **poll, int bell)
 {
+    (void)bell;
     struct epoll_poll *p = malloc(sizeof *p);
     if (!p)
         return -ENOMEM;

@@ -50,7 +50,7 @@ struct fy_poll;
 
 struct fy_backend {
     const char *name;
-    int (*open)(struct fy_poll **poll);
+    int (*open)(struct fy_poll **poll, int bell); /* an eventfd that others ring to have wait return; -1: they do not */
     void (*close)(struct fy_poll *);
     int (*fd)(struct fy_poll *); /* readable when wait would not sleep; or -errno */
     int (*add)(struct fy_poll *, struct fy_source *);

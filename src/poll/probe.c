@@ -130,7 +130,7 @@ int fy_backend_probe(const struct fy_backend *backend, const char **what)
 {
     struct fy_poll *poll;
     *what = "io_uring_setup";
-    int error = backend->open(&poll);
+    int error = backend->open(&poll, -1);
     if (error < 0)
         return error;
     error = try_with(poll, what);

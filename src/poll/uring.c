@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 enum {
@@ -88,7 +89,9 @@ struct uring_poll {
     struct fy_poll base;
     struct fy_ring ring;
     bool started;
-    int news; /* an eventfd that the kernel signals; -1: nobody has asked for one */
+    int bell; /* what others ring, */
+    int told; /* what the kernel signals, and */
+    int news; /* an epoll of both; -1, both: nobody has asked for it */
     struct buffers buffers;
     struct fy_slot *free;
     struct fy_slot *arm;   /* wanted and armed differ */
@@ -181,36 +184,66 @@ static void sent_from(struct buffers *b, unsigned number)
 
 /* Opening and closing. */
 
-static int uring_open(struct fy_poll **poll)
+static int uring_fd(struct fy_poll *poll);
+static void uring_close(struct fy_poll *poll);
+
+static int open_with_buffers(struct uring_poll *p)
+{
+    int error = fy_sys_ring_open(&p->ring, SUBMISSIONS, COMPLETIONS);
+    if (error < 0)
+        return error;
+    error = open_buffers(p, 4, 1024 * 1024, true);
+    if (error == -EINVAL)
+        error = open_buffers(p, 64, 16 * 1024, false);
+    if (error < 0)
+        fy_sys_ring_close(&p->ring);
+    return error;
+}
+
+static int uring_open(struct fy_poll **poll, int bell)
 {
     struct uring_poll *p = calloc(1, sizeof *p);
     if (!p)
         return -ENOMEM;
     p->base.backend = &fy_backend_uring;
-    p->news = -1;
-    int error = fy_sys_ring_open(&p->ring, SUBMISSIONS, COMPLETIONS);
+    p->bell = bell;
+    p->told = p->news = -1;
+    int error = open_with_buffers(p);
     if (error < 0) {
-        free(p);
-        return error;
-    }
-    error = open_buffers(p, 4, 1024 * 1024, true);
-    if (error == -EINVAL)
-        error = open_buffers(p, 64, 16 * 1024, false);
-    if (error < 0) {
-        fy_sys_ring_close(&p->ring);
         free(p);
         return error;
     }
     *poll = &p->base;
-    return 0;
+    if (fy_sys_ring_sleeps_alone() && (error = uring_fd(*poll)) < 0)
+        uring_close(*poll);
+    return error < 0 ? error : 0;
+}
+
+/* What was accepted and never told is nobody's. */
+static void close_accepted(struct uring_poll *p)
+{
+    for (; fy_ring_ready(&p->ring) > 0; fy_ring_taken(&p->ring)) {
+        const struct io_uring_cqe *cqe = fy_ring_completion(&p->ring, 0);
+        if ((cqe->user_data & OP_MASK) == ACCEPT && cqe->res >= 0)
+            fy_sys_close(cqe->res);
+    }
+}
+
+static void close_news(struct uring_poll *p)
+{
+    if (p->told >= 0)
+        fy_sys_close(p->told);
+    if (p->news >= 0)
+        fy_sys_close(p->news);
+    p->told = p->news = -1;
 }
 
 static void uring_close(struct fy_poll *poll)
 {
     struct uring_poll *p = self(poll);
+    close_accepted(p);
     fy_sys_ring_close(&p->ring);
-    if (p->news >= 0)
-        fy_sys_close(p->news);
+    close_news(p);
     fy_sys_unmap(p->buffers.ring, buffers_bytes(&p->buffers));
     free(p->buffers.each);
     for (struct block *block; (block = p->blocks);) {
@@ -222,22 +255,33 @@ static void uring_close(struct fy_poll *poll)
     free(p);
 }
 
+static int open_news(struct uring_poll *p)
+{
+    int error;
+    if ((p->told = fy_sys_eventfd()) < 0)
+        return p->told;
+    if ((p->news = fy_sys_epoll_create()) < 0)
+        return p->news;
+    if ((error = fy_sys_ring_tell(&p->ring, p->told)) < 0)
+        return error;
+    error = fy_sys_epoll_ctl(p->news, EPOLL_CTL_ADD, p->told, EPOLLIN | EPOLLET, NULL);
+    if (error == 0 && p->bell >= 0)
+        error = fy_sys_epoll_ctl(p->news, EPOLL_CTL_ADD, p->bell, EPOLLIN | EPOLLET, NULL);
+    return error;
+}
+
 /* The ring's own descriptor becomes readable when a completion has been worked out, which is when the loop asks for it: never
- * while it is polled. An eventfd that is registered with the ring is told earlier. */
+ * while it is polled. An eventfd that is registered with the ring is told earlier; but not of what another eventfd completes,
+ * beyond the first time: so the bell is watched, too. */
 static int uring_fd(struct fy_poll *poll)
 {
     struct uring_poll *p = self(poll);
-    if (p->news >= 0)
-        return p->news;
-    int fd = fy_sys_eventfd();
-    int error = fd < 0 ? fd : fy_sys_ring_tell(&p->ring, fd);
+    int error = p->news >= 0 ? 0 : open_news(p);
     if (error < 0) {
-        if (fd >= 0)
-            fy_sys_close(fd);
+        close_news(p);
         return error;
     }
-    p->news = fd;
-    return fd;
+    return p->news;
 }
 
 /* Slots. */
@@ -651,6 +695,27 @@ static bool uring_busy(const struct fy_poll *poll)
     return p->again || !p->started || fy_ring_ready(&p->ring) > 0;
 }
 
+/* Takes the edges out. */
+static void await_news(const struct uring_poll *p, int64_t timeout_ns)
+{
+    struct epoll_event events[2];
+    fy_sys_epoll_wait(p->news, events, 2, timeout_ns);
+}
+
+static bool sleeps_apart(const struct uring_poll *p, int64_t timeout_ns)
+{
+    return timeout_ns != 0 && p->news >= 0 && fy_sys_ring_sleeps_alone();
+}
+
+static int wait_apart(struct uring_poll *p, int64_t timeout_ns)
+{
+    int error = fy_sys_ring_enter(&p->ring, 0);
+    if (error < 0 || fy_ring_ready(&p->ring) > 0)
+        return error;
+    await_news(p, timeout_ns);
+    return fy_sys_ring_enter(&p->ring, 0);
+}
+
 static int uring_wait(struct fy_poll *poll, int64_t timeout_ns)
 {
     struct uring_poll *p = self(poll);
@@ -661,10 +726,12 @@ static int uring_wait(struct fy_poll *poll, int64_t timeout_ns)
         return error;
     p->started = true;
     if (p->news >= 0)
-        fy_sys_hush(p->news);
+        await_news(p, 0);
     bool busy = uring_busy(poll);
     arm_all(p);
-    error = fy_sys_ring_enter(&p->ring, busy || p->arm ? 0 : timeout_ns);
+    if (busy || p->arm)
+        timeout_ns = 0;
+    error = sleeps_apart(p, timeout_ns) ? wait_apart(p, timeout_ns) : fy_sys_ring_enter(&p->ring, timeout_ns);
     return error == -EBUSY || error == -EAGAIN ? 0 : error;
 }
 

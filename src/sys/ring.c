@@ -14,6 +14,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#define FY_VALGRIND 1
+#endif
+#endif
+
 /* Only the loop's thread enters (Linux 6.0), and completions are worked out in its own time, when it asks for them (6.1):
  * so it is never interrupted, and there is no locking. A bad request must not hold back those behind it (5.18). */
 static const unsigned FLAGS = IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
@@ -140,6 +147,15 @@ int fy_sys_ring_enter(struct fy_ring *ring, int64_t timeout_ns)
     int result = result_of(syscall(SYS_io_uring_enter, ring->fd, count, timeout_ns == 0 ? 0 : 1,
                                    IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof arg));
     return result >= 0 || result == -EINTR || result == -ETIME ? 0 : result;
+}
+
+bool fy_sys_ring_sleeps_alone(void)
+{
+#ifdef FY_VALGRIND
+    return RUNNING_ON_VALGRIND;
+#else
+    return false;
+#endif
 }
 
 int fy_sys_ring_tell(struct fy_ring *ring, int eventfd)

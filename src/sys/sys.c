@@ -262,13 +262,6 @@ int fy_sys_eventfd(void)
     return RETRY(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
 }
 
-void fy_sys_hush(int eventfd)
-{
-    uint64_t rings;
-    ssize_t got = RETRY(read(eventfd, &rings, sizeof rings));
-    (void)got; /* EAGAIN: there were none */
-}
-
 void fy_sys_ring(int eventfd)
 {
     const uint64_t one = 1;

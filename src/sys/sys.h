@@ -51,7 +51,6 @@ int fy_sys_epoll_create(void);
 int fy_sys_epoll_ctl(int epoll, int op, int fd, uint32_t events, void *data);
 int fy_sys_epoll_wait(int epoll, struct epoll_event *events, int cap, int64_t timeout_ns); /* -1 = for ever */
 int fy_sys_eventfd(void);
-void fy_sys_hush(int eventfd); /* takes all rings out of it */
 void fy_sys_ring(int eventfd); /* async-signal-safe */
 
 /* Files. */

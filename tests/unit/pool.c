@@ -192,10 +192,16 @@ static void count_one(void *arg)
 
 static struct count posted;
 
-static void *post_one(void *arg)
+enum { POSTS = 30 };
+
+/* Each when the loop has run the last, and may sleep again. */
+static void *post_some(void *arg)
 {
     struct host *host = arg;
-    ferry_post(ferry_pool_loop(host->pool, 0), count_one, &posted);
+    for (size_t i = 0; i < POSTS; i++) {
+        ferry_post(ferry_pool_loop(host->pool, 0), count_one, &posted);
+        count_wait(&posted, i + 1);
+    }
     return NULL;
 }
 
@@ -237,11 +243,11 @@ static void a_foreign_loop_turns_it(void)
     assert_non_null(host.listener);
     host.address = ferry_listener_address(host.listener);
     assert_int_equal(pthread_create(&threads[0], NULL, talk, &host), 0);
-    assert_int_equal(pthread_create(&threads[1], NULL, post_one, &host), 0);
+    assert_int_equal(pthread_create(&threads[1], NULL, post_some, &host), 0);
     assert_non_null(ferry_after(loop, 20, count_one, &fired));
     turn_until(loop, &fired, 1);
     turn_until(loop, &host.watch.closed, 1);
-    turn_until(loop, &posted, 1);
+    turn_until(loop, &posted, POSTS);
     for (size_t i = 0; i < 2; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     finish(host.pool, loop);

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""The ferry program where io_uring is refused, here by a seccomp filter: it says why in one line, or goes on without."""
+
+import ctypes
+import errno
+import os
+import struct
+import unittest
+
+from program import Case, Serve, run
+
+IO_URING_SETUP = 425  # on every processor
+PR_SET_SECCOMP, SECCOMP_MODE_FILTER, PR_SET_NO_NEW_PRIVS = 22, 2, 38
+LOAD_NUMBER, JUMP_UNLESS, RETURN = 0x20, 0x15, 0x06
+FAIL, ALLOW = 0x00050000, 0x7FFF0000
+
+
+class Program(ctypes.Structure):
+    _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+def refuse(number):
+    """What the new process does before it becomes the program: from then on io_uring_setup(2) fails with that number."""
+    rows = (
+        (LOAD_NUMBER, 0, 0, 0),
+        (JUMP_UNLESS, 0, 1, IO_URING_SETUP),
+        (RETURN, 0, 0, FAIL | number),
+        (RETURN, 0, 0, ALLOW),
+    )
+    code = b"".join(struct.pack("=HBBI", *row) for row in rows)
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def install():
+        filter_program = Program(len(rows), code)
+        if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(
+            PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(filter_program)
+        ):
+            os._exit(99)
+
+    return install
+
+
+class Refused(Case):
+    """Each row: the error, and what the line says of it."""
+
+    ROWS = ((errno.EPERM, "not permitted"), (errno.ENOSYS, "the kernel has none"))
+
+    def setUp(self):
+        super().setUp()
+        self.file, self.digest = self.make_file(1000)
+        self.environment = {name: value for name, value in os.environ.items() if name != "FERRY_BACKEND"}
+
+    def refused(self, number, *arguments, **environment):
+        return run(*arguments, preexec_fn=refuse(number), env={**self.environment, **environment})
+
+    def test_who_asks_is_told(self):
+        for number, why in self.ROWS:
+            for arguments in (
+                ("serve", "--backend", "uring", "--listen", "127.0.0.1:0", self.file),
+                ("get", "--backend", "uring", "--discard", "127.0.0.1:1"),
+            ):
+                with self.subTest(arguments=arguments, number=number):
+                    result = self.expect(self.refused(number, *arguments), 1, why)
+                    self.assertEqual(result.out, "")
+                    self.assertRegex(result.err, r"\Aferry: no io_uring: [^\n]+\n\Z")
+
+    def test_the_environment_asks_too(self):
+        arguments = ("serve", "--backend", "epoll", "--listen", "127.0.0.1:0", self.file)
+        self.expect(self.refused(errno.EPERM, *arguments, FERRY_BACKEND="uring"), 1, "not permitted")
+        self.expect(self.refused(errno.EPERM, *arguments, FERRY_BACKEND="kqueue"), 1, "'kqueue'")
+
+    def test_nobody_else_notices(self):
+        with Serve(self.file) as serve:
+            for arguments in ((), ("--backend", "auto"), ("--backend", "epoll")):
+                with self.subTest(arguments):
+                    got = self.refused(errno.EPERM, "get", *arguments, "--sha256", self.digest, serve.address)
+                    self.assertEqual(self.expect(got, 0).err, "")
+
+    def test_version_does_not_offer_it(self):
+        for number, why in self.ROWS:
+            result = self.expect(self.refused(number, "--version"), 0, why)
+            self.assertEqual(result.out.splitlines()[1:], ["backends: epoll (default)"])
+            self.assertEqual(result.err.count("\n"), 1, result)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A pool where io_uring is refused: who asked for it is told why, and everybody else does not notice. Each row is a process of
+ * its own, since a filter stays, and io_uring is tried out once in a process.
+ */
+#include "case.h"
+#include "host.h"
+#include "peer.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct refusal {
+    const char *name;
+    unsigned call;  /* the system call that fails, */
+    unsigned error; /* with what, */
+    const char *why;
+};
+
+static const struct refusal refusals[] = {
+    {"setup, EPERM", SYS_io_uring_setup, EPERM, "io_uring_setup: not permitted"},
+    {"setup, ENOSYS", SYS_io_uring_setup, ENOSYS, "io_uring_setup: the kernel has none"},
+    {"setup, ENOMEM", SYS_io_uring_setup, ENOMEM, "io_uring_setup: no memory"},
+    {"register, EINVAL", SYS_io_uring_register, EINVAL, "too old"},
+    {"enter, EPERM", SYS_io_uring_enter, EPERM, "multishot receive into provided buffers: not permitted"},
+};
+
+static void refuse(const struct refusal *row)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, row->call, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | row->error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = sizeof filter / sizeof filter[0], .filter = filter};
+    assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+struct lines {
+    unsigned count;
+    char last[256];
+};
+
+static void note_line(ferry_log_level level, const char *line, void *arg)
+{
+    struct lines *lines = arg;
+    assert_int_equal(level, FERRY_LOG_ERROR);
+    lines->count++;
+    (void)snprintf(lines->last, sizeof lines->last, "%s", line);
+}
+
+/* Nothing is left behind by a try, however often it fails. */
+static void expect_refused(ferry_backend asked, const char *why)
+{
+    struct lines lines = {0};
+    int before = case_descriptors();
+    ferry_log_to(note_line, &lines);
+    for (unsigned i = 1; i <= 3; i++) {
+        errno = 0;
+        assert_null(ferry_pool_new(&(ferry_pool_options){.threads = 2, .backend = asked}));
+        assert_int_equal(errno, ENOTSUP);
+        assert_int_equal(lines.count, i);
+        if (strstr(lines.last, why) == NULL)
+            fail_msg("'%s' is not in the line: %s", why, lines.last);
+    }
+    ferry_log_to(NULL, NULL);
+    assert_int_equal(case_descriptors(), before);
+}
+
+static size_t echo(ferry_conn *conn, const void *data, size_t len, void *arg)
+{
+    (void)arg;
+    ferry_send(conn, data, len);
+    return len;
+}
+
+static void expect_served(ferry_backend asked)
+{
+    static const ferry_service service = {.on_data = echo};
+    struct lines lines = {0};
+    struct host host;
+    char back[5];
+    ferry_log_to(note_line, &lines);
+    host_init(&host, &service);
+    host_run(&host, "127.0.0.1:0", &(ferry_pool_options){.threads = 1, .backend = asked});
+    assert_string_equal(ferry_pool_backend(host.pool), "epoll");
+    int fd = peer_connect(host.address);
+    peer_write(fd, "ferry", 5);
+    peer_read(fd, back, 5);
+    peer_close(fd);
+    host_stop(&host);
+    ferry_log_to(NULL, NULL);
+    assert_int_equal(lines.count, 0);
+}
+
+static void live_without_it(const struct refusal *row)
+{
+    refuse(row);
+    assert_int_equal(unsetenv("FERRY_BACKEND"), 0);
+    expect_served(FERRY_BACKEND_AUTO);
+    expect_served(FERRY_BACKEND_EPOLL);
+    expect_refused(FERRY_BACKEND_URING, row->why);
+    assert_int_equal(setenv("FERRY_BACKEND", "epoll", 1), 0);
+    expect_served(FERRY_BACKEND_URING);
+    assert_int_equal(setenv("FERRY_BACKEND", "uring", 1), 0);
+    expect_refused(FERRY_BACKEND_EPOLL, row->why);
+}
+
+static void refused_by_the_kernel(void)
+{
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        int status;
+        case_row("%s", refusals[i].name);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            live_without_it(&refusals[i]);
+            _exit(0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+}
+
+static void an_unknown_name_is_one_line(void)
+{
+    struct lines lines = {0};
+    assert_int_equal(setenv("FERRY_BACKEND", "kqueue", 1), 0);
+    ferry_log_to(note_line, &lines);
+    for (ferry_backend asked = FERRY_BACKEND_AUTO; asked <= FERRY_BACKEND_URING; asked++) {
+        errno = 0;
+        assert_null(ferry_pool_new(&(ferry_pool_options){.threads = 1, .backend = asked}));
+        assert_int_equal(errno, EINVAL);
+        assert_int_equal(lines.count, asked + 1);
+        assert_non_null(strstr(lines.last, "kqueue"));
+    }
+    ferry_log_to(NULL, NULL);
+}
+
+const struct test_case test_cases[] = {
+    {"refused_by_the_kernel", refused_by_the_kernel},
+    {"an_unknown_name_is_one_line", an_unknown_name_is_one_line},
+    {NULL, NULL},
+};
