@@ -40,6 +40,7 @@ enum {
     GATHER = 64,         /* segments a system call takes */
     CALL_MOST = 1 << 30, /* bytes it takes: near 2 GiB the kernel cuts it short without being full */
     HURRY = 49,          /* ticks; a foreign thread's sends closer than this, 50 us, are gathered */
+    BULK = 32 * 1024,    /* bytes; from here on a system call takes so long that others should not wait for it */
     LONG = 256 * 1024,   /* bytes; a file from here on is worth two system calls more */
     CHEAP = 4,           /* bytes that the kernel moves cost as much as one that it copies */
 };
@@ -121,6 +122,8 @@ static ssize_t write_front(ferry_conn *c, uint64_t limit, bool *full)
     uint64_t bytes = 0;
     struct fy_segment *segment = out->first;
     ssize_t n;
+    if (segment->left >= BULK && fy_loop_here(c->loop))
+        fy_poll_submit(c->loop->poll);
     if (fy_segment_is_moved(segment)) {
         step_out(c);
         n = move(c, segment, limit < UINT64_MAX / CHEAP ? limit * CHEAP : limit);

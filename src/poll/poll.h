@@ -59,6 +59,7 @@ struct fy_backend {
     void (*empty)(struct fy_poll *, struct fy_source *); /* FY_READABLE, but a call said EAGAIN: not until more comes */
     void (*expect)(struct fy_poll *, struct fy_source *); /* NULL: FY_WRITABLE is told anyway */
     bool (*send)(struct fy_poll *, struct fy_source *, const void *data, size_t len); /* NULL: it never takes any */
+    void (*submit)(struct fy_poll *);                                                 /* NULL, as it does not */
     bool (*keeps)(const struct fy_poll *, const void *data);                          /* NULL: never */
     bool (*busy)(const struct fy_poll *);              /* results wait that need no sleep */
     int (*wait)(struct fy_poll *, int64_t timeout_ns); /* sleeps until there are results; -1 = for ever; 0 or -errno */
@@ -101,6 +102,13 @@ static inline void fy_poll_expect(struct fy_poll *poll, struct fy_source *source
 static inline bool fy_poll_send(struct fy_poll *poll, struct fy_source *source, const void *data, size_t len)
 {
     return poll->backend->send && poll->backend->send(poll, source, data, len);
+}
+
+/* What it was given by fy_poll_send() is to leave now, since what comes next takes long. */
+static inline void fy_poll_submit(struct fy_poll *poll)
+{
+    if (poll->backend->submit)
+        poll->backend->submit(poll);
 }
 
 /* Whether this is the backend's own memory, which it had received into. Such bytes may be sent from where they lie: it keeps

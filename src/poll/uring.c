@@ -29,6 +29,7 @@ enum {
     COMPLETIONS = 4096, /* ...and what may wait to be taken out; more it keeps elsewhere */
     SLOTS = 64,         /* allocated at a time */
     PIECE = 64 * 1024,  /* bytes told at a time */
+    SENDS = 32,         /* so many wait for no more: those who are answered first need not wait for the last */
     LINE = 64,          /* bytes; a cache line, */
     LINES = 6,          /* and how many a message touches */
 };
@@ -89,9 +90,10 @@ struct uring_poll {
     struct fy_poll base;
     struct fy_ring ring;
     bool started;
-    int bell; /* what others ring, */
-    int told; /* what the kernel signals, and */
-    int news; /* an epoll of both; -1, both: nobody has asked for it */
+    unsigned unsent; /* sends that wait in the ring */
+    int bell;        /* what others ring, */
+    int told;        /* what the kernel signals, and */
+    int news;        /* an epoll of both; -1, both: nobody has asked for it */
     struct buffers buffers;
     struct fy_slot *free;
     struct fy_slot *arm;   /* wanted and armed differ */
@@ -529,7 +531,17 @@ static bool uring_send(struct fy_poll *poll, struct fy_source *source, const voi
     sqe->user_data = name_of(source->slot, SEND);
     source->slot->armed |= BIT_SEND;
     source->slot->sends = send_from(&p->buffers, data);
+    p->unsent++;
     return true;
+}
+
+static void uring_submit(struct fy_poll *poll)
+{
+    struct uring_poll *p = self(poll);
+    if (p->unsent == 0 || !p->started)
+        return;
+    p->unsent = 0;
+    fy_sys_ring_submit(&p->ring); /* what it does not take leaves with the turn */
 }
 
 static bool uring_keeps(const struct fy_poll *poll, const void *data)
@@ -731,6 +743,7 @@ static int uring_wait(struct fy_poll *poll, int64_t timeout_ns)
     arm_all(p);
     if (busy || p->arm)
         timeout_ns = 0;
+    p->unsent = 0;
     error = sleeps_apart(p, timeout_ns) ? wait_apart(p, timeout_ns) : fy_sys_ring_enter(&p->ring, timeout_ns);
     return error == -EBUSY || error == -EAGAIN ? 0 : error;
 }
@@ -765,6 +778,8 @@ static unsigned uring_reap(struct fy_poll *poll)
         fy_ring_taken(&p->ring);
         look_ahead(p, left);
         complete(p, &cqe);
+        if (p->unsent >= SENDS)
+            uring_submit(poll);
     }
     for (struct fy_slot *slot; (slot = again);) {
         again = slot->next_again;
@@ -811,6 +826,7 @@ const struct fy_backend fy_backend_uring = {
     .empty = uring_empty,
     .expect = uring_expect,
     .send = uring_send,
+    .submit = uring_submit,
     .keeps = uring_keeps,
     .busy = uring_busy,
     .wait = uring_wait,

@@ -138,13 +138,23 @@ void fy_sys_ring_close(struct fy_ring *ring)
     close(ring->fd);
 }
 
+/* Shows the kernel what is in the ring; returns how much of it that has not taken yet. */
+static unsigned show(struct fy_ring *ring)
+{
+    __atomic_store_n(ring->sq_tail, ring->tail, __ATOMIC_RELEASE);
+    return ring->tail - __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE);
+}
+
+int fy_sys_ring_submit(struct fy_ring *ring)
+{
+    return result_of(syscall(SYS_io_uring_enter, ring->fd, show(ring), 0, 0, NULL, 0));
+}
+
 int fy_sys_ring_enter(struct fy_ring *ring, int64_t timeout_ns)
 {
     const struct __kernel_timespec timeout = {timeout_ns / (int64_t)FY_SECOND, timeout_ns % (int64_t)FY_SECOND};
     const struct io_uring_getevents_arg arg = {.ts = timeout_ns > 0 ? (uint64_t)(uintptr_t)&timeout : 0};
-    __atomic_store_n(ring->sq_tail, ring->tail, __ATOMIC_RELEASE);
-    unsigned count = ring->tail - __atomic_load_n(ring->sq_head, __ATOMIC_ACQUIRE);
-    int result = result_of(syscall(SYS_io_uring_enter, ring->fd, count, timeout_ns == 0 ? 0 : 1,
+    int result = result_of(syscall(SYS_io_uring_enter, ring->fd, show(ring), timeout_ns == 0 ? 0 : 1,
                                    IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof arg));
     return result >= 0 || result == -EINTR || result == -ETIME ? 0 : result;
 }

@@ -31,6 +31,9 @@ void fy_sys_ring_close(
  * and so is one that ended without any. -EBUSY: completions must be taken out first. */
 int fy_sys_ring_enter(struct fy_ring *ring, int64_t timeout_ns);
 
+/* Only submits. */
+int fy_sys_ring_submit(struct fy_ring *ring);
+
 /* Whether nothing else of the process runs while it waits: valgrind 3.19 takes io_uring_enter(2) for a call that never sleeps,
  * and lets no other thread go on. */
 bool fy_sys_ring_sleeps_alone(void);
