@@ -6,7 +6,8 @@
 #   make           builds build/release: the library, the program, the examples
 #   make demo      serves and downloads files in each mode and style, verifies them, and shows how fast it went
 #   make test      builds and runs the tests
-#   make check     the tests under the sanitizers (gcc and clang) and valgrind; one of them: make check-asan, ...
+#   make check     the tests under the sanitizers and valgrind: gcc's over epoll, clang's over io_uring, valgrind over both; one of
+#                  them: make check-asan, ...
 #   make check-uring  the tests of make test over io_uring
 #   make check-uml those of the library over both backends on an older kernel, Debian's user-mode-linux
 #   make check-big downloads of many GiB
@@ -22,7 +23,7 @@ PREFIX ?= /usr/local
 SECONDS ?= 60
 PRESETS_CHECKED := asan tsan clang-asan clang-tsan valgrind
 
-.PHONY: all deps demo test check check-uring check-uml check-big check-stress bench bench-quick bench-build \
+.PHONY: all deps demo test check check-uring check-valgrind-uring check-uml check-big check-stress bench bench-quick bench-build \
 	lint format install clean $(PRESETS_CHECKED:%=check-%)
 
 all:
@@ -45,7 +46,7 @@ test:
 	cmake --build --preset test
 	ctest --preset test
 
-check: $(PRESETS_CHECKED:%=check-%)
+check: $(PRESETS_CHECKED:%=check-%) check-valgrind-uring
 
 $(PRESETS_CHECKED:%=check-%): check-%:
 	@cmake/deps.sh build test check
@@ -53,11 +54,17 @@ $(PRESETS_CHECKED:%=check-%): check-%:
 	cmake --build --preset $*
 	ctest --preset $*
 
+check-valgrind-uring:
+	@cmake/deps.sh build test check
+	cmake --preset valgrind
+	cmake --build --preset valgrind
+	ctest --preset valgrind-uring
+
 check-uring:
 	@cmake/deps.sh build test
 	cmake --preset test
 	cmake --build --preset test
-	FERRY_BACKEND=uring ctest --preset test
+	ctest --preset uring
 
 check-uml:
 	@cmake/deps.sh build test uml

@@ -25,10 +25,12 @@ typedef struct ferry_timer ferry_timer;
 typedef enum ferry_backend { FERRY_BACKEND_AUTO, FERRY_BACKEND_EPOLL, FERRY_BACKEND_URING } ferry_backend;
 
 typedef struct ferry_pool_options {
-    unsigned threads;      /* loops, one a thread; 0 = one a core this process may run on */
-    ferry_backend backend; /* how the kernel is asked; FERRY_BACKEND in the environment overrides: auto, epoll, uring */
-    bool handle_signals;   /* SIGINT and SIGTERM call ferry_pool_stop(); one pool of a process at a time */
-    unsigned grace_ms;     /* how long ferry_pool_stop() lets transfers finish; 0 = 5000 */
+    unsigned threads; /* loops, one a thread; 0 = one a core this process may run on */
+    ferry_backend
+        backend; /* AUTO: io_uring where it works and costs less, which is measured, once in a process; else epoll.
+                              FERRY_BACKEND in the environment overrides: auto, epoll, uring */
+    bool handle_signals;  /* SIGINT and SIGTERM call ferry_pool_stop(); one pool of a process at a time */
+    unsigned grace_ms;    /* how long ferry_pool_stop() lets transfers finish; 0 = 5000 */
     unsigned watchdog_ms; /* a callback or coroutine that holds its loop for longer is logged, while it does; 0 = off */
     size_t max_pending;   /* bytes of memory all connections together may have queued; 0 = no limit.
                               Beyond it a send is handled as one beyond its own connection's max_pending. */
@@ -59,7 +61,8 @@ FERRY_API ferry_loop *ferry_pool_loop(ferry_pool *pool, unsigned index);
 /* How many loops the pool has. Thread: any. */
 FERRY_API unsigned ferry_pool_size(const ferry_pool *pool);
 
-/* The backend in use: "epoll" or "io_uring". Thread: any. */
+/* The backend in use: "io_uring", or "epoll"; where AUTO has come to that, it says why: "epoll (no io_uring: ...)". It lives as long
+ * as the pool. Thread: any. */
 FERRY_API const char *ferry_pool_backend(const ferry_pool *pool);
 
 /* Runs fn(arg) once on the loop's thread, in the order of the posts of one thread; never inside this call.

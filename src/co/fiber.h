@@ -6,30 +6,9 @@
 #ifndef FY_CO_FIBER_H
 #define FY_CO_FIBER_H
 
+#include "base/tools.h"
+
 #include <stddef.h>
-
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#define FY_VALGRIND 1
-#endif
-#endif
-
-#if defined(__SANITIZE_ADDRESS__)
-#define FY_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FY_ASAN 1
-#endif
-#endif
-
-#if defined(__SANITIZE_THREAD__)
-#define FY_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define FY_TSAN 1
-#endif
-#endif
 
 #ifdef FY_ASAN
 #include <sanitizer/asan_interface.h>

@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "co/overflow.h"
-#include "poll/choose.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -50,7 +49,7 @@ static int start_loops(ferry_pool *pool)
 {
     for (unsigned i = 0; i < pool->size; i++) {
         ferry_loop *loop = &pool->loops[i];
-        int error = start_loop(loop, pool->backend);
+        int error = start_loop(loop, pool->backend.backend);
         if (error < 0) {
             while (i > 0)
                 end_loop(&pool->loops[--i]);
@@ -83,6 +82,8 @@ static int init_pool(ferry_pool *pool)
     if (!pool->loops || !pool->threads || !pool->workers)
         return -ENOMEM;
     error = start_loops(pool);
+    if (error < 0 && fy_backend_fall_back(&pool->backend, error))
+        error = start_loops(pool);
     if (error == 0 && o->handle_signals && (error = fy_signals_claim(pool)) < 0)
         for (unsigned i = 0; i < pool->size; i++)
             end_loop(&pool->loops[i]);
@@ -129,7 +130,7 @@ unsigned ferry_pool_size(const ferry_pool *pool)
 
 const char *ferry_pool_backend(const ferry_pool *pool)
 {
-    return pool->backend->name;
+    return pool->backend.name;
 }
 
 static void ring(ferry_loop *loop)

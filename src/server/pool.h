@@ -8,13 +8,14 @@
 #include "co/co.h"
 #include "conn/conn.h"
 #include "loop/worker.h"
+#include "poll/choose.h"
 
 #include <ferry/server.h>
 
 struct ferry_pool {
     struct fy_list link; /* in fy_pools */
     ferry_pool_options options;
-    const struct fy_backend *backend;
+    struct fy_choice backend;
     unsigned size;
     ferry_loop *loops;
     struct fy_workers *workers;

@@ -13,7 +13,8 @@
 
 struct fy_ring {
     int fd;
-    unsigned tail; /* of the submissions, up to where the kernel has not been told yet */
+    unsigned waiting; /* flags of an enter that may wait */
+    unsigned tail;    /* of the submissions, up to where the kernel has not been told yet */
     unsigned *sq_head, *sq_tail, sq_mask;
     unsigned *cq_head, *cq_tail, cq_mask;
     struct io_uring_sqe *sqes;
@@ -33,6 +34,10 @@ int fy_sys_ring_enter(struct fy_ring *ring, int64_t timeout_ns);
 
 /* Only submits. */
 int fy_sys_ring_submit(struct fy_ring *ring);
+
+/* The tool that this process runs under, if it is one that knows nothing of rings: valgrind, see the next, or ThreadSanitizer, to which
+ * bytes that are received then have not been sent before. Or NULL. */
+const char *fy_sys_watched_by(void);
 
 /* Whether nothing else of the process runs while it waits: valgrind 3.19 takes io_uring_enter(2) for a call that never sleeps,
  * and lets no other thread go on. */

@@ -83,7 +83,8 @@ static size_t echo(ferry_conn *conn, const void *data, size_t len, void *arg)
     return len;
 }
 
-static void expect_served(ferry_backend asked)
+/* `why`: the kernel's refusal, which is told to who has left the choice to ferry; NULL: has not. */
+static void expect_served(ferry_backend asked, const char *why)
 {
     static const ferry_service service = {.on_data = echo};
     struct lines lines = {0};
@@ -92,7 +93,11 @@ static void expect_served(ferry_backend asked)
     ferry_log_to(note_line, &lines);
     host_init(&host, &service);
     host_run(&host, "127.0.0.1:0", &(ferry_pool_options){.threads = 1, .backend = asked});
-    assert_string_equal(ferry_pool_backend(host.pool), "epoll");
+    const char *name = ferry_pool_backend(host.pool);
+    if (why == NULL)
+        assert_string_equal(name, "epoll");
+    else if (strncmp(name, "epoll (no io_uring: ", 20) != 0 || strstr(name, why) == NULL)
+        fail_msg("'%s' is not told: %s", why, name);
     int fd = peer_connect(host.address);
     peer_write(fd, "ferry", 5);
     peer_read(fd, back, 5);
@@ -106,11 +111,11 @@ static void live_without_it(const struct refusal *row)
 {
     refuse(row);
     assert_int_equal(unsetenv("FERRY_BACKEND"), 0);
-    expect_served(FERRY_BACKEND_AUTO);
-    expect_served(FERRY_BACKEND_EPOLL);
+    expect_served(FERRY_BACKEND_AUTO, row->why);
+    expect_served(FERRY_BACKEND_EPOLL, NULL);
     expect_refused(FERRY_BACKEND_URING, row->why);
     assert_int_equal(setenv("FERRY_BACKEND", "epoll", 1), 0);
-    expect_served(FERRY_BACKEND_URING);
+    expect_served(FERRY_BACKEND_URING, NULL);
     assert_int_equal(setenv("FERRY_BACKEND", "uring", 1), 0);
     expect_refused(FERRY_BACKEND_EPOLL, row->why);
 }
@@ -131,6 +136,29 @@ static void refused_by_the_kernel(void)
     }
 }
 
+/* io_uring works and is taken, and then there is no more of it: epoll. A tool that it cannot be used under is a reason, too; so is a
+ * machine where it does not pay. */
+static void refused_on_the_way(void)
+{
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        assert_int_equal(unsetenv("FERRY_BACKEND"), 0);
+        ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.threads = 2});
+        assert_non_null(pool);
+        bool taken = strcmp(ferry_pool_backend(pool), "io_uring") == 0;
+        if (!taken)
+            assert_non_null(strstr(ferry_pool_backend(pool), "epoll (no io_uring: "));
+        ferry_pool_free(pool);
+        refuse(&refusals[0]);
+        expect_served(FERRY_BACKEND_AUTO, taken ? "a loop's: not permitted" : "");
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 static void an_unknown_name_is_one_line(void)
 {
     struct lines lines = {0};
@@ -148,6 +176,7 @@ static void an_unknown_name_is_one_line(void)
 
 const struct test_case test_cases[] = {
     {"refused_by_the_kernel", refused_by_the_kernel},
+    {"refused_on_the_way", refused_on_the_way},
     {"an_unknown_name_is_one_line", an_unknown_name_is_one_line},
     {NULL, NULL},
 };

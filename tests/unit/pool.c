@@ -41,14 +41,18 @@ static void the_environment_chooses_the_backend(void)
 {
     static const struct {
         const char *value, *name;
-    } rows[] = {{"epoll", "epoll"}, {"uring", "io_uring"}, {"auto", "epoll"}};
+    } rows[] = {{"epoll", "epoll"}, {"uring", "io_uring"}, {"auto", ""}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         for (ferry_backend asked = FERRY_BACKEND_AUTO; asked <= FERRY_BACKEND_URING; asked++) {
             case_row("FERRY_BACKEND=%s, %d asked for", rows[i].value, (int)asked);
             assert_int_equal(setenv("FERRY_BACKEND", rows[i].value, 1), 0);
             ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.threads = 1, .backend = asked});
             assert_non_null(pool);
-            assert_string_equal(ferry_pool_backend(pool), rows[i].name);
+            const char *name = ferry_pool_backend(pool);
+            if (*rows[i].name)
+                assert_string_equal(name, rows[i].name);
+            else /* as it is measured here */
+                assert_true(strcmp(name, "io_uring") == 0 || strncmp(name, "epoll (no io_uring: ", 20) == 0);
             ferry_pool_free(pool);
         }
     assert_int_equal(setenv("FERRY_BACKEND", "kqueue", 1), 0);

@@ -45,34 +45,32 @@ static int print_help(void)
     puts("  help    explain a command: ferry help COMMAND\n"
          "\n"
          "  -h, --help     print this and exit\n"
-         "  -V, --version  print the version and the backends that work here, and exit\n"
+         "  -V, --version  print the version, the backend that is used, and those that work here\n"
          "\n"
          "Exit status: 0 done, 1 failed, 2 the command line was wrong.");
     return STATUS_DONE;
 }
 
-/* The name of the backend that a pool gets for that choice, or NULL. */
-static const char *backend_for(ferry_backend backend)
+/* Prints which backend a pool gets for that choice. */
+static bool print_backend(const char *prefix, ferry_backend backend)
 {
     ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.threads = 1, .backend = backend});
-    const char *name = pool != NULL ? ferry_pool_backend(pool) : NULL;
+    if (pool != NULL)
+        printf("%s%s", prefix, ferry_pool_backend(pool));
     ferry_pool_free(pool);
-    return name;
+    return pool != NULL;
 }
 
 static int print_version(void)
 {
-    static const ferry_backend backends[] = {FERRY_BACKEND_EPOLL, FERRY_BACKEND_URING};
-    const char *chosen = backend_for(FERRY_BACKEND_AUTO);
+    printf("ferry %s\n", ferry_version());
+    bool chosen = print_backend("backend: ", FERRY_BACKEND_AUTO);
     unsetenv("FERRY_BACKEND");
-    printf("ferry %s\nbackends:", ferry_version());
-    for (size_t i = 0; i < sizeof backends / sizeof *backends; i++) {
-        const char *name = backend_for(backends[i]);
-        if (name != NULL)
-            printf(" %s%s", name, name == chosen ? " (default)" : "");
-    }
+    fputs(chosen ? "\navailable:" : "available:", stdout);
+    print_backend(" ", FERRY_BACKEND_EPOLL);
+    print_backend(" ", FERRY_BACKEND_URING);
     putchar('\n');
-    return chosen != NULL ? STATUS_DONE : STATUS_FAILED;
+    return chosen ? STATUS_DONE : STATUS_FAILED;
 }
 
 static int refuse(const char *name)
