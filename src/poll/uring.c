@@ -91,6 +91,7 @@ struct uring_poll {
     struct fy_ring ring;
     bool started;
     unsigned unsent; /* sends that wait in the ring */
+    bool alone;      /* the one event of this turn has not made anybody send yet */
     int bell;        /* what others ring, */
     int told;        /* what the kernel signals, and */
     int news;        /* an epoll of both; -1, both: nobody has asked for it */
@@ -520,6 +521,10 @@ static void arm_all(struct uring_poll *p)
 static bool uring_send(struct fy_poll *poll, struct fy_source *source, const void *data, size_t len)
 {
     struct uring_poll *p = self(poll);
+    if (p->alone) { /* a call of its own is cheaper than another turn to hear of it */
+        p->alone = false;
+        return false;
+    }
     struct io_uring_sqe *sqe = fy_ring_entry(&p->ring);
     if (!sqe)
         return false;
@@ -773,6 +778,7 @@ static unsigned uring_reap(struct fy_poll *poll)
     struct fy_slot *again = p->again; /* those of the turn before; whoever joins now has had its turn */
     p->again = NULL;
     unsigned count = fy_ring_ready(&p->ring);
+    p->alone = count == 1;
     for (unsigned left = count; left-- > 0;) {
         const struct io_uring_cqe cqe = *fy_ring_completion(&p->ring, 0);
         fy_ring_taken(&p->ring);
