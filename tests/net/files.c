@@ -248,11 +248,12 @@ static void grown_before_the_call(void)
 static void many_connections_share_one_descriptor(void)
 {
     enum { CONNS = 20 };
+    static const ferry_service service = {.socket.send_buffer = 16 * 1024}; /* none of them fits into it whole */
     struct host host;
     struct temp temp;
     int fds[CONNS];
     temp_fill(&temp, 1, SIZE);
-    host_init(&host, &plain);
+    host_init(&host, &service);
     host_run(&host, "127.0.0.1:0", &(ferry_pool_options){.threads = 2});
     for (size_t i = 0; i < CONNS; i++) {
         fds[i] = peer_connect_with(host.address, &tiny);
