@@ -12,7 +12,7 @@
 #   make check-uml those of the library over both backends on an older kernel, Debian's user-mode-linux
 #   make check-big downloads of many GiB
 #   make check-stress  the relay between clients and targets that do anything; SECONDS=3600 makes it an hour
-#   make bench     speed, beside other libraries and the bare system calls, into docs/benchmarks; about ten minutes, on a
+#   make bench     speed, beside other libraries and the bare system calls, into docs/benchmarks; about twelve minutes, on a
 #                  calm machine. make bench-quick takes two, and only prints
 #   make lint      clang-format, clang-tidy, cppcheck, shellcheck;  make format applies the first
 #   make install   to PREFIX, below DESTDIR
