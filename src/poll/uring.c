@@ -764,7 +764,7 @@ static const struct fy_slot *slot_ahead(const struct uring_poll *p, unsigned i)
 static void look_ahead(const struct uring_poll *p, unsigned left)
 {
     const struct fy_slot *slot = left > 1 ? slot_ahead(p, 1) : NULL;
-    if (slot)
+    if (slot && slot->source)
         for (int line = 0; line < LINES; line++)
             __builtin_prefetch((const char *)slot->source + line * LINE);
     slot = left > 0 ? slot_ahead(p, 0) : NULL;
