@@ -99,6 +99,7 @@ struct ferry_conn {
     bool marked : 1;             /* something has become due since it was entered, or last settled */
     bool arrived : 1;            /* its task runs: it may be posted again */
     bool giving : 1;             /* inside the observer's data */
+    bool deaf : 1;               /* what the observer left was dropped: it is told nothing that would come behind it */
     bool in_transit : 1;         /* something of it is on its way in the outbox of `forward` */
     bool flowing : 1;            /* there may be more to forward */
     bool opened : 1;

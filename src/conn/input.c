@@ -10,7 +10,7 @@
 
 static bool accepts_input(const ferry_conn *c)
 {
-    return !c->closing && !c->eof && ferry_conn_error(c) == 0 && !c->out.closed;
+    return !c->closing && !c->deaf && !c->eof && ferry_conn_error(c) == 0 && !c->out.closed;
 }
 
 static size_t give(ferry_conn *c, const void *data, size_t len)
@@ -29,8 +29,10 @@ static void leave_behind(ferry_conn *c, const char *data, size_t len)
     fy_lock(&c->out.lock);
     bool wanted = !c->out.dead && !c->out.close_asked;
     fy_unlock(&c->out.lock);
-    if (!wanted)
+    if (!wanted) {
+        c->deaf = true;
         return;
+    }
     if (fy_buffer_size(c->input) + len > c->driver->max_input)
         fy_conn_fail(c, -EMSGSIZE);
     else if (!fy_buffer_append(&c->input, data, len))

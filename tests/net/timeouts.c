@@ -93,6 +93,7 @@ static void a_peer_spoken_to_is_not_idle(void)
 /* Reads a few bytes at a time until the connection ends or the given count says enough. */
 struct trickle {
     int fd;
+    int window;
     size_t piece;
     unsigned pause_ms;
     struct count *enough;
@@ -116,7 +117,7 @@ static void *read_slowly(void *arg)
 
 static void start_reading(struct trickle *trickle, struct host *host)
 {
-    trickle->fd = peer_connect_with(host->address, &(struct peer_options){.receive_buffer = PEER_TINY_WINDOW});
+    trickle->fd = peer_connect_with(host->address, &(struct peer_options){.receive_buffer = trickle->window});
     assert_int_equal(pthread_create(&trickle->thread, NULL, read_slowly, trickle), 0);
 }
 
@@ -133,16 +134,17 @@ static void fill(ferry_conn *conn)
     free(data);
 }
 
-/* One reader takes a tenth of the rate, the other many times as much; what the first acknowledges renews nothing. */
+/* One reader takes a fifth of the rate, the other, with room for what it takes at a time, forty times as much, and several
+ * times when each of its pauses is ten times as long; what the first acknowledges renews nothing. */
 static void readers_that_trickle_are_closed(void)
 {
-    static const ferry_service service = {.min_send_rate = 100000, .socket.send_buffer = 16 * 1024};
+    static const ferry_service service = {.min_send_rate = 50000, .socket.send_buffer = 16 * 1024};
     struct host host;
     ferry_stats stats;
     struct count enough = {0};
     struct count never = {0};
-    struct trickle slow = {.piece = 100, .pause_ms = 10, .enough = &never};
-    struct trickle fast = {.piece = 20000, .pause_ms = 10, .enough = &enough};
+    struct trickle slow = {.window = PEER_TINY_WINDOW, .piece = 100, .pause_ms = 10, .enough = &never};
+    struct trickle fast = {.window = 65536, .piece = 20000, .pause_ms = 10, .enough = &enough};
     host_start(&host, &service);
     start_reading(&slow, &host);
     ferry_conn *trickling = watch_conn(&host.watch, 0);
@@ -168,7 +170,7 @@ static void a_quiet_connection_is_not_slow(void)
     struct host host;
     struct host other;
     struct count never = {0};
-    struct trickle slow = {.piece = 100, .pause_ms = 10, .enough = &never};
+    struct trickle slow = {.window = PEER_TINY_WINDOW, .piece = 100, .pause_ms = 10, .enough = &never};
     char byte;
     host_start(&host, &service);
     host_start(&other, &(ferry_service){.min_send_rate = 100000, .socket.send_buffer = 16 * 1024});

@@ -8,6 +8,7 @@
 #include "peer.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -358,11 +359,65 @@ static void forwarding_begins_on_the_way(void)
     on_each_backend(at_each_place);
 }
 
+/* Another thread closes while the first piece is looked at, of which some is left: that is not kept, so what came behind it is not
+ * told, either. The loop is held until all of it is there. */
+struct cut_short {
+    struct host host;
+    struct count written;
+    unsigned calls;
+};
+
+static void hold_open(ferry_conn *conn, void *arg)
+{
+    struct cut_short *cut = arg;
+    (void)conn;
+    count_wait(&cut->written, 1);
+}
+
+static void *close_from_here(void *arg)
+{
+    ferry_close(arg);
+    return NULL;
+}
+
+static size_t leave_half(ferry_conn *conn, const void *data, size_t len, void *arg)
+{
+    struct cut_short *cut = arg;
+    pthread_t thread;
+    (void)data;
+    cut->calls++;
+    assert_int_equal(pthread_create(&thread, NULL, close_from_here, conn), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    return len / 2;
+}
+
+static void close_in_the_middle(void)
+{
+    static const char stream[100 * 1024];
+    struct cut_short cut = {0};
+    const ferry_service service = {.on_open = hold_open, .on_data = leave_half, .arg = &cut};
+    host_start(&cut.host, &service);
+    int fd = peer_connect(cut.host.address);
+    peer_write(fd, stream, sizeof stream);
+    count_add(&cut.written, 1);
+    peer_expect_eof(fd);
+    peer_close(fd);
+    count_wait(&cut.host.watch.closed, 1);
+    host_stop(&cut.host);
+    assert_int_equal(cut.calls, 1);
+}
+
+static void nothing_is_told_behind_what_a_close_dropped(void)
+{
+    on_each_backend(close_in_the_middle);
+}
+
 const struct test_case test_cases[] = {
     {"more_than_the_buffers_hold", more_than_the_buffers_hold},
     {"more_than_the_buffers_hold_with_pauses", more_than_the_buffers_hold_with_pauses},
     {"more_events_than_the_queue_holds", more_events_than_the_queue_holds},
     {"each_ending_while_paused", each_ending_while_paused},
     {"forwarding_begins_on_the_way", forwarding_begins_on_the_way},
+    {"nothing_is_told_behind_what_a_close_dropped", nothing_is_told_behind_what_a_close_dropped},
     {NULL, NULL},
 };
