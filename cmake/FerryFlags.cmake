@@ -24,8 +24,22 @@ if(FERRY_SANITIZE)
   add_compile_options(-fsanitize=${FERRY_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${FERRY_SANITIZE})
 else()
-  # Cheap hardening. _FORTIFY_SOURCE is left to the distribution, whose own definition would clash with one here. With
-  # sanitizers -z defs cannot hold: clang leaves their run time to the program.
-  add_compile_options(-fstack-protector-strong)
-  add_link_options(-Wl,-z,relro,-z,now,-z,defs)
+  # Hardening, of which tests/meta/hardening.py looks for the traces; docs/security.md. Of CET only the tracking of branches: the
+  # shadow stack is not switched with a coroutine's. With sanitizers -z defs cannot hold: clang leaves their run time to the
+  # program.
+  add_compile_options(-fstack-protector-strong -fstack-clash-protection)
+  if(FERRY_PROCESSOR STREQUAL "x86_64")
+    add_compile_options($<$<COMPILE_LANGUAGE:C>:-fcf-protection=branch>)
+  endif()
+  add_link_options(-Wl,-z,relro,-z,now,-z,defs,-z,noexecstack)
+
+  # A distribution that has a level of its own keeps it.
+  if(NOT "${CMAKE_C_FLAGS} $ENV{CPPFLAGS}" MATCHES "_FORTIFY_SOURCE")
+    add_compile_options("$<$<CONFIG:Release,RelWithDebInfo,MinSizeRel>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=2>")
+  endif()
+
+  # Programs at an address that nobody knows.
+  include(CheckPIESupported)
+  check_pie_supported(LANGUAGES C)
+  set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 endif()
