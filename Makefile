@@ -10,6 +10,8 @@
 #                  them: make check-asan, ...
 #   make check-uring  the tests of make test over io_uring
 #   make check-uml those of the library over both backends on an older kernel, Debian's user-mode-linux
+#   make fuzz      libFuzzer, a minute for each target, half of it over each backend; SECONDS=3600 makes it an hour
+#   make coverage  which lines and branches of src the tests of make test run, over both backends
 #   make check-big downloads of many GiB
 #   make check-stress  the relay between clients and targets that do anything; SECONDS=3600 makes it an hour
 #   make bench     speed, beside other libraries and the bare system calls, into docs/benchmarks; about twelve minutes, on a
@@ -23,7 +25,7 @@ PREFIX ?= /usr/local
 SECONDS ?= 60
 PRESETS_CHECKED := asan tsan clang-asan clang-tsan valgrind
 
-.PHONY: all deps demo test check check-uring check-valgrind-uring check-uml check-big check-stress bench bench-quick bench-build \
+.PHONY: all deps demo test check check-uring check-valgrind-uring check-uml fuzz coverage check-big check-stress bench bench-quick bench-build \
 	lint format install clean $(PRESETS_CHECKED:%=check-%)
 
 all:
@@ -71,6 +73,22 @@ check-uml:
 	cmake --preset test
 	cmake --build --preset test
 	tests/uml/run.sh -R '^(unit|net|co)_' build/test epoll uring
+
+fuzz:
+	@cmake/deps.sh build test check
+	cmake --preset fuzz
+	cmake --build --preset fuzz
+	FERRY_BACKEND=uring tests/fuzz/run.sh build/fuzz $$(($(SECONDS) / 2))
+	FERRY_BACKEND=epoll tests/fuzz/run.sh build/fuzz $$(($(SECONDS) / 2))
+
+coverage:
+	@cmake/deps.sh build test coverage
+	cmake --preset coverage
+	cmake --build --preset coverage
+	find build/coverage -name '*.gcda' -delete
+	ctest --preset coverage
+	ctest --preset coverage-uring
+	cmake/coverage.sh build/coverage
 
 check-big:
 	@cmake/deps.sh build test

@@ -14,7 +14,8 @@ packages_for() {
     lint) echo clang clang-format clang-tidy cppcheck shellcheck ;;
     check) echo clang libclang-rt-14-dev valgrind ;;
     uml) echo user-mode-linux kmod ;;
-    *) echo "deps.sh: no such part: $1 (build, test, lint, check, bench, uml)" >&2 && return 1 ;;
+    coverage) echo gcovr ;;
+    *) echo "deps.sh: no such part: $1 (build, test, lint, check, bench, uml, coverage)" >&2 && return 1 ;;
     esac
 }
 
