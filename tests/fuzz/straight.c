@@ -135,10 +135,10 @@ static void turn(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = {data, size};
-    size_t program = fuzz_byte(&input) % 64, delimiter = fuzz_byte(&input) % 3 + 1U;
+    size_t program = fuzz_byte(&input) % 64U, delimiter = fuzz_byte(&input) % 3U + 1U;
     size_t piece = fuzz_byte(&input) + 1U;
     memset(&now, 0, sizeof now);
-    now.cap = fuzz_byte(&input) % MOST + 1U;
+    now.cap = fuzz_byte(&input) % (unsigned)MOST + 1U;
     for (size_t i = 0; i < delimiter; i++)
         now.delimiter[i] = (char)('a' + fuzz_byte(&input) % 2);
     now.program = (struct fuzz_input){input.data, program < input.left ? program : input.left};
