@@ -24,11 +24,11 @@ typedef struct ferry_timer ferry_timer;
 
 typedef enum ferry_backend { FERRY_BACKEND_AUTO, FERRY_BACKEND_EPOLL, FERRY_BACKEND_URING } ferry_backend;
 
+/* `backend`, how the kernel is asked. AUTO: by io_uring, where it works and costs less, which is measured once in a process; else by
+ * epoll. FERRY_BACKEND in the environment overrides: auto, epoll, uring. */
 typedef struct ferry_pool_options {
     unsigned threads; /* loops, one a thread; 0 = one a core this process may run on */
-    ferry_backend
-        backend; /* AUTO: io_uring where it works and costs less, which is measured, once in a process; else epoll.
-                              FERRY_BACKEND in the environment overrides: auto, epoll, uring */
+    ferry_backend backend;
     bool handle_signals;  /* SIGINT and SIGTERM call ferry_pool_stop(); one pool of a process at a time */
     unsigned grace_ms;    /* how long ferry_pool_stop() lets transfers finish; 0 = 5000 */
     unsigned watchdog_ms; /* a callback or coroutine that holds its loop for longer is logged, while it does; 0 = off */

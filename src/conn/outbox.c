@@ -113,6 +113,14 @@ static ssize_t move(ferry_conn *c, struct fy_segment *segment, uint64_t most)
     return n == 0 ? -EIO : n;
 }
 
+/* What others have sent by way of the backend is not to wait for bulk. */
+static void step_out_to_write(ferry_conn *c, bool bulk)
+{
+    step_out(c);
+    if (bulk && fy_loop_here(c->loop))
+        fy_poll_submit(c->loop->poll);
+}
+
 /* One system call with the front of the queue, without the lock. `full`: the kernel took less than it was given. */
 static ssize_t write_front(ferry_conn *c, uint64_t limit, bool *full)
 {
@@ -122,10 +130,9 @@ static ssize_t write_front(ferry_conn *c, uint64_t limit, bool *full)
     uint64_t bytes = 0;
     struct fy_segment *segment = out->first;
     ssize_t n;
-    if (segment->left >= BULK && fy_loop_here(c->loop))
-        fy_poll_submit(c->loop->poll);
+    bool bulk = segment->left >= BULK;
     if (fy_segment_is_moved(segment)) {
-        step_out(c);
+        step_out_to_write(c, bulk);
         n = move(c, segment, limit < UINT64_MAX / CHEAP ? limit * CHEAP : limit);
         fy_lock(&out->lock);
         return n;
@@ -135,7 +142,7 @@ static ssize_t write_front(ferry_conn *c, uint64_t limit, bool *full)
         bytes += segment->left;
     }
     bool more = segment && fy_segment_is_moved(segment);
-    step_out(c);
+    step_out_to_write(c, bulk);
     size_t given = clamp(iov, &count, limit < CALL_MOST ? limit : CALL_MOST);
     n = fy_sys_send(c->source.fd, iov, count, more);
     *full = n >= 0 && (size_t)n < given;

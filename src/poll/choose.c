@@ -70,31 +70,34 @@ static void *run_comparison(void *arg)
 }
 
 /* On a thread of its own, which the kernel may disturb when it has done with the ring: see fy_sys_ring_open(). */
-static void run_apart(void *(*run)(void *))
+static int run_apart(void *(*run)(void *))
 {
     unsigned long thread;
     int error = fy_sys_thread(run, NULL, &thread);
-    if (error == 0) {
+    if (error == 0)
         pthread_join((pthread_t)thread, NULL);
-        return;
-    }
-    uring.error = error;
-    explain("a thread to try it out", error, uring.why, sizeof uring.why);
+    return error;
 }
 
 static void try_out(void)
 {
-    run_apart(run_probe);
+    int error = run_apart(run_probe);
+    if (error == 0)
+        return;
+    uring.error = error;
+    explain("a thread to try it out", error, uring.why, sizeof uring.why);
 }
 
 static void measure(void)
 {
     pthread_once(&uring.tried, try_out);
     const char *tool = fy_sys_watched_by();
-    if (uring.error == 0 && !tool)
-        run_apart(run_comparison);
-    else if (uring.error == 0)
+    if (uring.error < 0)
+        return;
+    if (tool)
         snprintf(uring.why, sizeof uring.why, "%s does not see what it does", tool);
+    else if (run_apart(run_comparison) < 0)
+        snprintf(uring.why, sizeof uring.why, "no thread to measure what it costs");
 }
 
 static int by_name(const char *name, ferry_backend *backend)

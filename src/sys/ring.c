@@ -182,9 +182,8 @@ int fy_sys_ring_tell(struct fy_ring *ring, int eventfd)
 
 int fy_sys_ring_buffers(struct fy_ring *ring, struct io_uring_buf_ring *buffers, unsigned count, bool incremental)
 {
-    const uint16_t flags = incremental
-                               ? 2
-                               : 0; /* IOU_PBUF_RING_INC; older headers know nothing of flags behind the group */
+    enum { INCREMENTAL = 2 }; /* IOU_PBUF_RING_INC; older headers know nothing of flags behind the group */
+    const uint16_t flags = incremental ? INCREMENTAL : 0;
     struct io_uring_buf_reg group = {.ring_addr = (uint64_t)(uintptr_t)buffers, .ring_entries = count};
     memcpy((char *)&group + offsetof(struct io_uring_buf_reg, bgid) + sizeof group.bgid, &flags, sizeof flags);
     return configure(ring, IORING_REGISTER_PBUF_RING, &group, 1);

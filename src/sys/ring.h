@@ -25,8 +25,9 @@ struct fy_ring {
 
 int fy_sys_ring_open(struct fy_ring *ring, unsigned submissions, unsigned completions);
 int fy_sys_ring_start(struct fy_ring *ring);
-void fy_sys_ring_close(
-    struct fy_ring *ring); /* any thread; what is still under way is cancelled by the kernel, later */
+
+/* Any thread; what is still under way is cancelled by the kernel, later. */
+void fy_sys_ring_close(struct fy_ring *ring);
 
 /* Submits what is in the ring, and waits for a completion, at most `timeout_ns`; -1 = for ever. An interrupted wait is 0,
  * and so is one that ended without any. -EBUSY: completions must be taken out first. */
