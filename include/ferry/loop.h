@@ -24,8 +24,8 @@ typedef struct ferry_timer ferry_timer;
 
 typedef enum ferry_backend { FERRY_BACKEND_AUTO, FERRY_BACKEND_EPOLL, FERRY_BACKEND_URING } ferry_backend;
 
-/* `backend`, how the kernel is asked. AUTO: by io_uring, where it works and costs less, which is measured once in a process; else by
- * epoll. FERRY_BACKEND in the environment overrides: auto, epoll, uring. */
+/* `backend`, how the kernel is asked. AUTO: by io_uring, where it works and costs less, which is measured once in a
+ * process; else by epoll. FERRY_BACKEND in the environment overrides: auto, epoll, uring. */
 typedef struct ferry_pool_options {
     unsigned threads; /* loops, one a thread; 0 = one a core this process may run on */
     ferry_backend backend;
@@ -38,8 +38,8 @@ typedef struct ferry_pool_options {
 
 /* A new pool with its loops, none of them running yet.
  * Thread: any. Owns: the caller, until ferry_pool_free().
- * Fails: EINVAL (threads above 1024; a FERRY_BACKEND that is none), ENOTSUP (io_uring is not to be had here; a log line says why),
- * EBUSY (another pool handles signals), ENOMEM, EMFILE, ENFILE. */
+ * Fails: EINVAL (threads above 1024; a FERRY_BACKEND that is none), ENOTSUP (io_uring is not to be had here; a log line
+ * says why), EBUSY (another pool handles signals), ENOMEM, EMFILE, ENFILE. */
 FERRY_API ferry_pool *ferry_pool_new(const ferry_pool_options *options);
 
 /* Runs loop 0 on the calling thread and the others on theirs, until ferry_pool_stop() and the drain that follows it.
@@ -61,8 +61,8 @@ FERRY_API ferry_loop *ferry_pool_loop(ferry_pool *pool, unsigned index);
 /* How many loops the pool has. Thread: any. */
 FERRY_API unsigned ferry_pool_size(const ferry_pool *pool);
 
-/* The backend in use: "io_uring", or "epoll"; where AUTO has come to that, it says why: "epoll (no io_uring: ...)". It lives as long
- * as the pool. Thread: any. */
+/* The backend in use: "io_uring", or "epoll"; where AUTO has come to that, it says why: "epoll (no io_uring: ...)". It
+ * lives as long as the pool. Thread: any. */
 FERRY_API const char *ferry_pool_backend(const ferry_pool *pool);
 
 /* Runs fn(arg) once on the loop's thread, in the order of the posts of one thread; never inside this call.
@@ -84,9 +84,9 @@ FERRY_API ferry_timer *ferry_every(ferry_loop *loop, uint64_t ms, void (*fn)(voi
  * while the caller knows that it has not fired. NULL is allowed. Thread: any. */
 FERRY_API void ferry_timer_cancel(ferry_timer *timer);
 
-/* For embedding loop 0 of a one-loop pool in a foreign event loop, instead of ferry_pool_run(): poll this descriptor for
- * reading, at most for ferry_loop_timeout(), then call ferry_loop_turn(loop, 0). Returns it, or -errno.
- * Thread: the one that calls ferry_loop_turn(). */
+/* For embedding loop 0 of a one-loop pool in a foreign event loop, instead of ferry_pool_run(): poll this descriptor
+ * for reading, at most for ferry_loop_timeout(), then call ferry_loop_turn(loop, 0). Returns it, or -errno. Thread: the
+ * one that calls ferry_loop_turn(). */
 FERRY_API int ferry_loop_fd(const ferry_loop *loop);
 
 /* Milliseconds until the loop has something to do by itself: 0 = now, -1 = not before its descriptor is readable.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * base: which of the tools that look over a program's shoulder it was built for: FY_ASAN, FY_TSAN, and FY_VALGRIND, whose requests
- * do nothing outside of it.
+ * base: which of the tools that look over a program's shoulder it was built for: FY_ASAN, FY_TSAN, and FY_VALGRIND,
+ * whose requests do nothing outside of it.
  */
 #ifndef FY_BASE_TOOLS_H
 #define FY_BASE_TOOLS_H

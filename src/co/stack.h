@@ -5,12 +5,12 @@
  *     base                                                        top
  *     | 16 KiB guard |  ................ unused ....  <-- grows  |
  *
- * A guard is pages that fault; four, so that a frame of some size does not step over them. Linux 6.13 marks it in the page table (MADV_GUARD_INSTALL), so that a slab stays one map
- * entry, however many stacks it has; before that, mprotect(2) splits the map at each guard, and a process runs into
- * vm.max_map_count at some 32,700 stacks.
+ * A guard is pages that fault; four, so that a frame of some size does not step over them. Linux 6.13 marks it in the
+ * page table (MADV_GUARD_INSTALL), so that a slab stays one map entry, however many stacks it has; before that,
+ * mprotect(2) splits the map at each guard, and a process runs into vm.max_map_count at some 32,700 stacks.
  *
- * What has been touched stays touched: reuse is cheap, a fresh page costs a fault. Beyond FY_STACKS_WARM idle stacks of a
- * size, one that is given back loses its pages.
+ * What has been touched stays touched: reuse is cheap, a fresh page costs a fault. Beyond FY_STACKS_WARM idle stacks of
+ * a size, one that is given back loses its pages.
  */
 #ifndef FY_CO_STACK_H
 #define FY_CO_STACK_H

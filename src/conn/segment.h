@@ -76,8 +76,8 @@ static inline bool fy_segment_is_moved(const struct fy_segment *segment)
 /* Copies all of a vector's bytes behind each other. */
 void fy_iov_copy(char *to, const struct iovec *iov, int count, size_t skip);
 
-/* A segment of borrowed bytes becomes one of memory of its own, in two steps: the copy of what is left, NULL = no memory, which needs no
- * lock (the caller is the writer); and the change, which does. */
+/* A segment of borrowed bytes becomes one of memory of its own, in two steps: the copy of what is left, NULL = no
+ * memory, which needs no lock (the caller is the writer); and the change, which does. */
 char *fy_segment_copy(const struct fy_segment *segment);
 void fy_segment_adopt(struct fy_segment *segment, char *copy);
 
@@ -87,7 +87,8 @@ int fy_segment_gather(const struct fy_segment *segment, struct iovec *iov, int r
 /* `n` bytes of it have left. */
 void fy_segment_advance(struct fy_segment *segment, uint64_t n);
 
-/* Whether letting it go may run the user's code, so that it has to be done on the loop, outside of any call to ferry. */
+/* Whether letting it go may run the user's code, so that it has to be done on the loop, outside of any call to ferry.
+ */
 bool fy_segment_is_watched(const struct fy_segment *segment);
 
 /* Lets go of a segment that has left or was dropped. */

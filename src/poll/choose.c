@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * poll: which backend a pool gets. That the kernel knows io_uring says little: a policy may forbid it, or an old kernel lack
- * what is needed of it. So it is tried out, once in a process.
+ * poll: which backend a pool gets. That the kernel knows io_uring says little: a policy may forbid it, or an old kernel
+ * lack what is needed of it. So it is tried out, once in a process.
  */
 #include "poll/choose.h"
 
@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Per cent of epoll's cost. It is measured over Unix sockets, of whose cost the calls are a greater part: over TCP the kernel does
- * about three times as much, and 85 is some 95. Closer, it is not worth the difference. */
+/* Per cent of epoll's cost. It is measured over Unix sockets, of whose cost the calls are a greater part: over TCP the
+ * kernel does about three times as much, and 85 is some 95. Closer, it is not worth the difference. */
 enum { WINS = 85 };
 
 static struct {

@@ -15,9 +15,9 @@ struct fy_choice {
     char name[160]; /* of the backend; and why it is not io_uring, if nobody has said that it should not be */
 };
 
-/* What was asked for, or instead of it what FERRY_BACKEND in the environment says. AUTO is io_uring where that works and costs
- * less, by a measurement that is made once in a process: docs/backends.md. 0, or -errno: what was asked for is not to be had, which
- * is logged, and why. */
+/* What was asked for, or instead of it what FERRY_BACKEND in the environment says. AUTO is io_uring where that works
+ * and costs less, by a measurement that is made once in a process: docs/backends.md. 0, or -errno: what was asked for
+ * is not to be had, which is logged, and why. */
 int fy_backend_choose(ferry_backend asked, struct fy_choice *choice);
 
 /* A loop could not have it: what was chosen automatically is epoll now. False: it was not. */

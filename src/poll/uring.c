@@ -3,18 +3,20 @@
  * poll: the io_uring backend; io_uring(7). One system call a turn: it submits what was requested since the last and
  * waits for what is done.
  *
- * A source's standing request is an operation that stays in the kernel and completes again and again (multishot): accept,
- * receive into buffers of the ring's (`buffers`), or poll. What a source has there is its slot's to know. The slot outlives the source: an
- * operation that was cancelled is over only when the kernel says so, and its address is what the kernel says it with.
+ * A source's standing request is an operation that stays in the kernel and completes again and again (multishot):
+ * accept, receive into buffers of the ring's (provided.h), or poll. What a source has there is its slot's to know. The
+ * slot outlives the source: an operation that was cancelled is over only when the kernel says so, and its address is
+ * what the kernel says it with.
  *
- * Requests only note what is wanted. What that means for the kernel is made out right before the call of the turn (`arm`),
- * so that a request which is taken back within a turn costs nothing, and no operation waits in the ring for a descriptor
- * that is closed meanwhile, and then is another connection's.
+ * Requests only note what is wanted. What that means for the kernel is made out right before the call of the turn
+ * (`arm`), so that a request which is taken back within a turn costs nothing, and no operation waits in the ring for a
+ * descriptor that is closed meanwhile, and then is another connection's.
  *
  * The kernel may have received more than is wanted by the time it hears of that. It is held, and comes first later.
  */
 #include "base/buffer.h"
 #include "poll/poll.h"
+#include "poll/provided.h"
 #include "sys/ring.h"
 #include "sys/sys.h"
 
@@ -69,23 +71,6 @@ struct block {
     struct fy_slot slots[SLOTS];
 };
 
-/* A piece of memory that the kernel receives into. It is with the kernel until that has filled it, bit by bit if it can. What is
- * in it is lent to whoever is told; then it goes back, unless some of it is being sent. */
-struct buffer {
-    unsigned filled;  /* bytes */
-    unsigned sending; /* operations that send from it */
-    bool full;        /* to go back when they have */
-};
-
-struct buffers {
-    struct io_uring_buf_ring *ring; /* count entries, then the bytes */
-    char *bytes;
-    unsigned count, size; /* at most 255, of so many bytes each */
-    unsigned short tail;  /* of the ring */
-    bool incremental;
-    struct buffer *each;
-};
-
 struct uring_poll {
     struct fy_poll base;
     struct fy_ring ring;
@@ -95,7 +80,7 @@ struct uring_poll {
     int bell;        /* what others ring, */
     int told;        /* what the kernel signals, and */
     int news;        /* an epoll of both; -1, both: nobody has asked for it */
-    struct buffers buffers;
+    struct fy_provided buffers;
     struct fy_slot *free;
     struct fy_slot *arm;   /* wanted and armed differ */
     struct fy_slot *again; /* more to tell, next turn */
@@ -105,84 +90,6 @@ struct uring_poll {
 static struct uring_poll *self(struct fy_poll *poll)
 {
     return (struct uring_poll *)poll;
-}
-
-/* Buffers. */
-
-static void give_buffer(struct buffers *b, unsigned id)
-{
-    struct io_uring_buf *place = &b->ring->bufs[b->tail & (b->count - 1)];
-    b->each[id] = (struct buffer){0};
-    place->addr = (uint64_t)(uintptr_t)(b->bytes + (size_t)id * b->size);
-    place->len = b->size;
-    place->bid = (unsigned short)id;
-    __atomic_store_n(&b->ring->tail, ++b->tail, __ATOMIC_RELEASE);
-}
-
-static size_t buffers_bytes(const struct buffers *b)
-{
-    size_t entries = (b->count * sizeof(struct io_uring_buf) + 4095) / 4096 * 4096;
-    return entries + (size_t)b->count * b->size;
-}
-
-static int open_buffers(struct uring_poll *p, unsigned count, unsigned size, bool incremental)
-{
-    struct buffers *b = &p->buffers;
-    *b = (struct buffers){.count = count, .size = size, .incremental = incremental};
-    b->each = calloc(count, sizeof *b->each);
-    b->ring = fy_sys_map_pages(buffers_bytes(b));
-    int error = b->each && b->ring ? fy_sys_ring_buffers(&p->ring, b->ring, count, incremental) : -ENOMEM;
-    if (error < 0) {
-        if (b->ring)
-            fy_sys_unmap(b->ring, buffers_bytes(b));
-        free(b->each);
-        return error;
-    }
-    b->bytes = (char *)b->ring + buffers_bytes(b) - (size_t)count * size;
-    for (unsigned id = 0; id < count; id++)
-        give_buffer(b, id);
-    return 0;
-}
-
-/* Where the kernel has put what it received. */
-static char *received_at(struct buffers *b, const struct io_uring_cqe *cqe)
-{
-    unsigned id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
-    char *at = b->bytes + (size_t)id * b->size + b->each[id].filled;
-    if (cqe->res > 0)
-        b->each[id].filled += (unsigned)cqe->res;
-    return at;
-}
-
-static void done_with(struct buffers *b, const struct io_uring_cqe *cqe)
-{
-    enum { MORE = 1 << 4 }; /* IORING_CQE_F_BUF_MORE: there is room left in it, and it stays with the kernel */
-    unsigned id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
-    if (b->incremental && (cqe->flags & MORE))
-        return;
-    if (b->each[id].sending > 0)
-        b->each[id].full = true;
-    else
-        give_buffer(b, id);
-}
-
-/* Sending from a buffer keeps it. The number of it, from 1; 0 = these bytes are in none. */
-static unsigned char send_from(struct buffers *b, const char *data)
-{
-    if (data < b->bytes || data >= b->bytes + (size_t)b->count * b->size)
-        return 0;
-    size_t id = (size_t)(data - b->bytes) / b->size;
-    b->each[id].sending++;
-    return (unsigned char)(id + 1);
-}
-
-static void sent_from(struct buffers *b, unsigned number)
-{
-    if (number == 0)
-        return;
-    struct buffer *buffer = &b->each[number - 1];
-    if (--buffer->sending == 0 && buffer->full)
-        give_buffer(b, number - 1);
 }
 
 /* Opening and closing. */
@@ -195,9 +102,7 @@ static int open_with_buffers(struct uring_poll *p)
     int error = fy_sys_ring_open(&p->ring, SUBMISSIONS, COMPLETIONS);
     if (error < 0)
         return error;
-    error = open_buffers(p, 4, 1024 * 1024, true);
-    if (error == -EINVAL)
-        error = open_buffers(p, 64, 16 * 1024, false);
+    error = fy_provided_open(&p->buffers, &p->ring);
     if (error < 0)
         fy_sys_ring_close(&p->ring);
     return error;
@@ -247,8 +152,7 @@ static void uring_close(struct fy_poll *poll)
     close_accepted(p);
     fy_sys_ring_close(&p->ring);
     close_news(p);
-    fy_sys_unmap(p->buffers.ring, buffers_bytes(&p->buffers));
-    free(p->buffers.each);
+    fy_provided_close(&p->buffers);
     for (struct block *block; (block = p->blocks);) {
         p->blocks = block->next;
         for (int i = 0; i < SLOTS; i++)
@@ -273,9 +177,9 @@ static int open_news(struct uring_poll *p)
     return error;
 }
 
-/* The ring's own descriptor becomes readable when a completion has been worked out, which is when the loop asks for it: never
- * while it is polled. An eventfd that is registered with the ring is told earlier; but not of what another eventfd completes,
- * beyond the first time: so the bell is watched, too. */
+/* The ring's own descriptor becomes readable when a completion has been worked out, which is when the loop asks for it:
+ * never while it is polled. An eventfd that is registered with the ring is told earlier; but not of what another
+ * eventfd completes, beyond the first time: so the bell is watched, too. */
 static int uring_fd(struct fy_poll *poll)
 {
     struct uring_poll *p = self(poll);
@@ -333,8 +237,8 @@ static void come_again(struct uring_poll *p, struct fy_slot *slot)
     p->again = slot;
 }
 
-/* What should be in the kernel now. A poll for errors while nothing is received, since a reset is to be told then, too; once
- * there it stays, and so does that for input, which is asked for by turns. */
+/* What should be in the kernel now. A poll for errors while nothing is received, since a reset is to be told then, too;
+ * once there it stays, and so does that for input, which is asked for by turns. */
 static unsigned char wanted(const struct fy_slot *slot)
 {
     const struct fy_source *s = slot->source;
@@ -390,7 +294,8 @@ static int uring_add(struct fy_poll *poll, struct fy_source *source)
 
 static void arm_all(struct uring_poll *p);
 
-/* A listening socket is to be deaf as soon as its descriptor is closed, which it is not before the last operation on it is over. */
+/* A listening socket is to be deaf as soon as its descriptor is closed, which it is not before the last operation on it
+ * is over. */
 static void uring_remove(struct fy_poll *poll, struct fy_source *source)
 {
     struct fy_slot *slot = source->slot;
@@ -535,7 +440,7 @@ static bool uring_send(struct fy_poll *poll, struct fy_source *source, const voi
     sqe->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
     sqe->user_data = name_of(source->slot, SEND);
     source->slot->armed |= BIT_SEND;
-    source->slot->sends = send_from(&p->buffers, data);
+    source->slot->sends = fy_provided_keep(&p->buffers, data);
     p->unsent++;
     return true;
 }
@@ -551,8 +456,7 @@ static void uring_submit(struct fy_poll *poll)
 
 static bool uring_keeps(const struct fy_poll *poll, const void *data)
 {
-    const struct buffers *b = &((const struct uring_poll *)poll)->buffers;
-    return (const char *)data >= b->bytes && (const char *)data < b->bytes + (size_t)b->count * b->size;
+    return fy_provided_have(&((const struct uring_poll *)poll)->buffers, data);
 }
 
 /* Completion. */
@@ -582,7 +486,8 @@ static bool takes_input(const struct fy_slot *slot)
     return slot->source && (slot->source->wants & FY_WANT_RECEIVE) && !slot->held && slot->end == OPEN;
 }
 
-/* Of so many bytes, what is told at a time: as much as a read is under epoll, since what is left of it counts against max_input. */
+/* Of so many bytes, what is told at a time: as much as a read is under epoll, since what is left of it counts against
+ * max_input. */
 static size_t piece(size_t len)
 {
     return len < PIECE ? len : PIECE;
@@ -591,14 +496,14 @@ static size_t piece(size_t len)
 static void received(struct uring_poll *p, struct fy_slot *slot, const struct io_uring_cqe *cqe)
 {
     if (cqe->flags & IORING_CQE_F_BUFFER) {
-        char *data = received_at(&p->buffers, cqe);
+        char *data = fy_provided_at(&p->buffers, cqe);
         size_t len = cqe->res > 0 ? (size_t)cqe->res : 0;
         size_t told = 0;
         for (; told < len && takes_input(slot); told += piece(len - told))
             tell(slot, FY_RECEIVED, (ssize_t)piece(len - told), data + told);
         if (told < len && slot->source)
             hold(slot, data + told, len - told);
-        done_with(&p->buffers, cqe);
+        fy_provided_done(&p->buffers, cqe);
     }
     switch (cqe->res) {
     case -ENOBUFS: /* those that were lent are back by now */
@@ -699,7 +604,7 @@ static void complete(struct uring_poll *p, const struct io_uring_cqe *cqe)
         break;
     default:
         tell(slot, FY_SENT, cqe->res, NULL);
-        sent_from(&p->buffers, number);
+        fy_provided_sent(&p->buffers, number);
         break;
     }
     slot->inside = false;
@@ -759,8 +664,8 @@ static const struct fy_slot *slot_ahead(const struct uring_poll *p, unsigned i)
     return (const struct fy_slot *)(uintptr_t)(name & ~(uint64_t)OP_MASK);
 }
 
-/* As for epoll: while the kernel's or the user's work for this source goes on, what the next but one will touch is fetched, and
- * what the next one points to. `left` completions follow. */
+/* As for epoll: while the kernel's or the user's work for this source goes on, what the next but one will touch is
+ * fetched, and what the next one points to. `left` completions follow. */
 static void look_ahead(const struct uring_poll *p, unsigned left)
 {
     const struct fy_slot *slot = left > 1 ? slot_ahead(p, 1) : NULL;

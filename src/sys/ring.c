@@ -15,17 +15,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Only the loop's thread enters (Linux 6.0), and completions are worked out in its own time, when it asks for them (6.1):
- * so it is never interrupted, and there is no locking. A bad request must not hold back those behind it (5.18). */
+/* Only the loop's thread enters (Linux 6.0), and completions are worked out in its own time, when it asks for them
+ * (6.1): so it is never interrupted, and there is no locking. A bad request must not hold back those behind it (5.18).
+ */
 static const unsigned FLAGS = IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
                               IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
 
-/* Both queues in one mapping (5.4), waiting with a timeout in the same call (5.11), no completion dropped when the queue is full
- * (5.5), and no data that has to outlive its submission (5.5). */
+/* Both queues in one mapping (5.4), waiting with a timeout in the same call (5.11), no completion dropped when the
+ * queue is full (5.5), and no data that has to outlive its submission (5.5). */
 static const unsigned NEEDED = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP |
                                IORING_FEAT_SUBMIT_STABLE;
 
-/* A server that waits for its clients does not wait for a disk, and should not be shown as if it did (6.15); not yet in all headers. */
+/* A server that waits for its clients does not wait for a disk, and should not be shown as if it did (6.15); not yet in
+ * all headers. */
 enum { NO_IOWAIT = 1 << 7, NO_IOWAIT_KNOWN = 1 << 17 };
 
 static int result_of(long result)
@@ -108,9 +110,9 @@ static void *run_opening(void *arg)
     return NULL;
 }
 
-/* When a ring has been closed, the kernel disturbs each thread that opened or entered it once more: a system call with a
- * time limit, such as a receive with SO_RCVTIMEO, then says EINTR for no reason that its caller could know of; signal(7). So
- * it is not the caller's thread that opens it. */
+/* When a ring has been closed, the kernel disturbs each thread that opened or entered it once more: a system call with
+ * a time limit, such as a receive with SO_RCVTIMEO, then says EINTR for no reason that its caller could know of;
+ * signal(7). So it is not the caller's thread that opens it. */
 int fy_sys_ring_open(struct fy_ring *ring, unsigned submissions, unsigned completions)
 {
     struct opening o = {ring, submissions, completions, 0};

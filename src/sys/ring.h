@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * sys: a pair of io_uring's queues, and the system calls that go with them; io_uring(7), io_uring_setup(2), io_uring_enter(2). A
- * ring belongs to the thread that starts it. Each call returns 0 or more, or -errno.
+ * sys: a pair of io_uring's queues, and the system calls that go with them; io_uring(7), io_uring_setup(2),
+ * io_uring_enter(2). A ring belongs to the thread that starts it. Each call returns 0 or more, or -errno.
  */
 #ifndef FY_SYS_RING_H
 #define FY_SYS_RING_H
@@ -29,26 +29,26 @@ int fy_sys_ring_start(struct fy_ring *ring);
 /* Any thread; what is still under way is cancelled by the kernel, later. */
 void fy_sys_ring_close(struct fy_ring *ring);
 
-/* Submits what is in the ring, and waits for a completion, at most `timeout_ns`; -1 = for ever. An interrupted wait is 0,
- * and so is one that ended without any. -EBUSY: completions must be taken out first. */
+/* Submits what is in the ring, and waits for a completion, at most `timeout_ns`; -1 = for ever. An interrupted wait is
+ * 0, and so is one that ended without any. -EBUSY: completions must be taken out first. */
 int fy_sys_ring_enter(struct fy_ring *ring, int64_t timeout_ns);
 
 /* Only submits. */
 int fy_sys_ring_submit(struct fy_ring *ring);
 
-/* The tool that this process runs under, if it is one that knows nothing of rings: valgrind, see the next, or ThreadSanitizer, to which
- * bytes that are received then have not been sent before. Or NULL. */
+/* The tool that this process runs under, if it is one that knows nothing of rings: valgrind, see the next, or
+ * ThreadSanitizer, to which bytes that are received then have not been sent before. Or NULL. */
 const char *fy_sys_watched_by(void);
 
-/* Whether nothing else of the process runs while it waits: valgrind 3.19 takes io_uring_enter(2) for a call that never sleeps,
- * and lets no other thread go on. */
+/* Whether nothing else of the process runs while it waits: valgrind 3.19 takes io_uring_enter(2) for a call that never
+ * sleeps, and lets no other thread go on. */
 bool fy_sys_ring_sleeps_alone(void);
 
 /* The eventfd becomes readable when there is something to enter the ring for. */
 int fy_sys_ring_tell(struct fy_ring *ring, int eventfd);
 
-/* Makes these `count` (a power of two) places group 0 of the buffers that the kernel takes from when it receives. `incremental`:
- * each is filled piece by piece, Linux 6.12; -EINVAL where that is not known. */
+/* Makes these `count` (a power of two) places group 0 of the buffers that the kernel takes from when it receives.
+ * `incremental`: each is filled piece by piece, Linux 6.12; -EINVAL where that is not known. */
 int fy_sys_ring_buffers(struct fy_ring *ring, struct io_uring_buf_ring *buffers, unsigned count, bool incremental);
 
 /* Pages of zeros, by mmap(2); NULL = none. */

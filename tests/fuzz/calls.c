@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Programs of API calls, on two connections with tiny buffers and a peer that this program is, too: two bytes a call, what and how
- * much. What the peer gets is a prefix of what was accepted, in order; all of it, if the connection ended in order; and whatever
- * becomes of a connection, it closes once, and all that was lent or given to it comes back.
+ * Programs of API calls, on two connections with tiny buffers and a peer that this program is, too: two bytes a call,
+ * what and how much. What the peer gets is a prefix of what was accepted, in order; all of it, if the connection ended
+ * in order; and whatever becomes of a connection, it closes once, and all that was lent or given to it comes back.
  */
 #include "fuzz.h"
 

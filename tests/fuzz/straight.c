@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Straight-line input against a model. The first bytes are a program of calls, the rest is what the peer writes, in pieces: each
- * call must return what the whole of the stream and the position in it say, wherever the pieces end.
+ * Straight-line input against a model. The first bytes are a program of calls, the rest is what the peer writes, in
+ * pieces: each call must return what the whole of the stream and the position in it say, wherever the pieces end.
  *
  *      program length (1) | delimiter length, piece length, capacity (1 each) | program | stream
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Ends while operations are in the kernel: a connection's, whose descriptor number is the next one's at once; a listener's, whose
- * port is to be free; a pool's, on whatever thread. Over each backend, since what is promised is the same.
+ * Ends while operations are in the kernel: a connection's, whose descriptor number is the next one's at once; a
+ * listener's, whose port is to be free; a pool's, on whatever thread. Over each backend, since what is promised is the
+ * same.
  */
 #include "case.h"
 #include "host.h"
@@ -183,7 +184,8 @@ static void a_port_is_free_again(void)
     on_each_backend(close_and_listen_again);
 }
 
-/* A pool that is full of life is stopped at once and freed: by the thread that ran it, or by another, as host_cut() does. */
+/* A pool that is full of life is stopped at once and freed: by the thread that ran it, or by another, as host_cut()
+ * does. */
 enum { PEERS = 20, LARGE = 2 * 1024 * 1024 };
 
 static size_t send_much(ferry_conn *conn, const void *data, size_t len, void *arg)
@@ -233,8 +235,8 @@ static void a_pool_is_freed_by_another_thread(void)
     on_each_backend(cut_while_sending);
 }
 
-/* It never ran, or turned as often as somebody liked; who connected meanwhile is cut, and each that was opened is told. The
- * turns are a thread's of its own: the kernel may disturb that once more when the ring is closed. */
+/* It never ran, or turned as often as somebody liked; who connected meanwhile is cut, and each that was opened is told.
+ * The turns are a thread's of its own: the kernel may disturb that once more when the ring is closed. */
 struct turning {
     struct host host;
     size_t turns;
@@ -272,7 +274,8 @@ static void turn_and_free(size_t turns, bool elsewhere)
     close_peers(fds);
 }
 
-/* They come while the loop is held, with the stop behind them: nobody has asked for them any more. Each is told its end. */
+/* They come while the loop is held, with the stop behind them: nobody has asked for them any more. Each is told its
+ * end. */
 static void wait_for(void *count)
 {
     count_wait(count, 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Input that the kernel has at hand before anybody wants it: more than there are buffers for, more events than its queue holds,
- * and pauses while receives are armed. Over each backend, since what is promised is the same.
+ * Input that the kernel has at hand before anybody wants it: more than there are buffers for, more events than its
+ * queue holds, and pauses while receives are armed. Over each backend, since what is promised is the same.
  */
 #include "case.h"
 #include "host.h"
@@ -359,8 +359,8 @@ static void forwarding_begins_on_the_way(void)
     on_each_backend(at_each_place);
 }
 
-/* Another thread closes while the first piece is looked at, of which some is left: that is not kept, so what came behind it is not
- * told, either. The loop is held until all of it is there. */
+/* Another thread closes while the first piece is looked at, of which some is left: that is not kept, so what came
+ * behind it is not told, either. The loop is held until all of it is there. */
 struct cut_short {
     struct host host;
     struct count written;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Sends of four threads while the loop has one of its own in the kernel: each message whole, and each sender's in order; and when
- * the connection is ended on the way, what arrives is where they stood at some moment. Over each backend, in each style.
+ * Sends of four threads while the loop has one of its own in the kernel: each message whole, and each sender's in
+ * order; and when the connection is ended on the way, what arrives is where they stood at some moment. Over each
+ * backend, in each style.
  */
 #include "case.h"
 #include "frames.h"

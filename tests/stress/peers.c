@@ -2,9 +2,9 @@
  *
  * Clients and targets on both sides of a relay: stress_peers SEED SESSIONS
  *
- * It prints the address of its target, and reads from stdin the port of the relay, which has that target; then, each time, for
- * how many milliseconds to go on: so long it keeps SESSIONS sessions going, and begins new ones. When the last is over it
- * prints a line of figures. Each session goes by a plan, and is judged when it is over:
+ * It prints the address of its target, and reads from stdin the port of the relay, which has that target; then, each
+ * time, for how many milliseconds to go on: so long it keeps SESSIONS sessions going, and begins new ones. When the
+ * last is over it prints a line of figures. Each session goes by a plan, and is judged when it is over:
  *
  *   - each byte that comes is the next that was sent;
  *   - FIN comes behind the last byte, and only if it was sent;
@@ -133,7 +133,8 @@ static void end_session(struct session *session)
     }
 }
 
-/* A target that has been greeted takes its place. One whose client has gone meanwhile has none, and reads to its end. */
+/* A target that has been greeted takes its place. One whose client has gone meanwhile has none, and reads to its end.
+ */
 static void meet(struct end *stranger)
 {
     struct session *session = &all.sessions[stranger->greeting.session % all.concurrent];

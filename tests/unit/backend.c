@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A pool where io_uring is refused: who asked for it is told why, and everybody else does not notice. Each row is a process of
- * its own, since a filter stays, and io_uring is tried out once in a process.
+ * A pool where io_uring is refused: who asked for it is told why, and everybody else does not notice. Each row is a
+ * process of its own, since a filter stays, and io_uring is tried out once in a process.
  */
 #include "case.h"
 #include "host.h"
@@ -136,8 +136,8 @@ static void refused_by_the_kernel(void)
     }
 }
 
-/* io_uring works and is taken, and then there is no more of it: epoll. A tool that it cannot be used under is a reason, too; so is a
- * machine where it does not pay. */
+/* io_uring works and is taken, and then there is no more of it: epoll. A tool that it cannot be used under is a reason,
+ * too; so is a machine where it does not pay. */
 static void refused_on_the_way(void)
 {
     int status;
