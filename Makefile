@@ -12,6 +12,7 @@
 #   make check-uml those of the library over both backends on an older kernel, Debian's user-mode-linux
 #   make fuzz      libFuzzer, a minute for each target, half of it over each backend; SECONDS=3600 makes it an hour
 #   make coverage  which lines and branches of src the tests of make test run, over both backends
+#   make mutants   breaks the library, a line at a time, and looks whether a test fails each time
 #   make check-big downloads of many GiB
 #   make check-stress  the relay between clients and targets that do anything; SECONDS=3600 makes it an hour
 #   make bench     speed, beside other libraries and the bare system calls, into docs/benchmarks; about twelve minutes, on a
@@ -25,7 +26,7 @@ PREFIX ?= /usr/local
 SECONDS ?= 60
 PRESETS_CHECKED := asan tsan clang-asan clang-tsan valgrind
 
-.PHONY: all deps demo test check check-uring check-valgrind-uring check-uml fuzz coverage check-big check-stress bench bench-quick bench-build \
+.PHONY: all deps demo test check check-uring check-valgrind-uring check-uml fuzz coverage mutants check-big check-stress bench bench-quick bench-build \
 	lint format install clean $(PRESETS_CHECKED:%=check-%)
 
 all:
@@ -89,6 +90,10 @@ coverage:
 	ctest --preset coverage
 	ctest --preset coverage-uring
 	cmake/coverage.sh build/coverage
+
+mutants:
+	@cmake/deps.sh build test
+	tests/mutants/mutants.py build/mutants
 
 check-big:
 	@cmake/deps.sh build test

@@ -277,34 +277,50 @@ static void no_callback_runs_inside_a_send(void)
     finish(&host, fd);
 }
 
-/* With the default disposition a SIGPIPE would end the process. */
-static void send_in_every_way(ferry_conn *conn, ferry_file *file)
-{
-    const struct iovec vector[2] = {{.iov_base = "ab", .iov_len = 2}, {.iov_base = "c", .iov_len = 1}};
-    ferry_blob *blob = ferry_blob_new("blob", 4);
-    assert_non_null(blob);
-    ferry_send_file(conn, file, 0, FERRY_TO_END);
-    ferry_send(conn, "abc", 3);
-    ferry_sendv(conn, vector, 2);
-    ferry_send_blob(conn, blob);
-    ferry_send_owned(conn, calloc(1, 5), 5, release);
-    ferry_blob_unref(blob);
-}
+/* With the default disposition a SIGPIPE would end the process. Each way of sending meets the end by itself: once one has,
+ * the others are dropped. */
+enum { WAYS = 5 };
 
 struct deaf {
     ferry_conn *conn;
     ferry_file *file;
+    size_t way;
 };
+
+static void send_blob(ferry_conn *conn)
+{
+    ferry_blob *blob = ferry_blob_new("blob", 4);
+    assert_non_null(blob);
+    ferry_send_blob(conn, blob);
+    ferry_blob_unref(blob);
+}
 
 static void send_to_the_deaf(void *arg)
 {
-    struct deaf *deaf = arg;
-    send_in_every_way(deaf->conn, deaf->file);
+    static const struct iovec vector[2] = {{.iov_base = "ab", .iov_len = 2}, {.iov_base = "c", .iov_len = 1}};
+    const struct deaf *deaf = arg;
+    switch (deaf->way) {
+    case 0:
+        ferry_send_file(deaf->conn, deaf->file, 0, FERRY_TO_END);
+        break;
+    case 1:
+        ferry_send(deaf->conn, "abc", 3);
+        break;
+    case 2:
+        ferry_sendv(deaf->conn, vector, 2);
+        break;
+    case 3:
+        send_blob(deaf->conn);
+        break;
+    default:
+        ferry_send_owned(deaf->conn, calloc(1, 5), 5, release);
+        break;
+    }
 }
 
-static void send_until_closed(struct host *host, ferry_file *file, bool on_the_loop)
+static void send_until_closed(struct host *host, ferry_file *file, size_t way, bool on_the_loop)
 {
-    struct deaf deaf = {.conn = watch_conn(&host->watch, 0), .file = file};
+    struct deaf deaf = {.conn = watch_conn(&host->watch, 0), .file = file, .way = way};
     uint64_t end = now_ms() + case_patience_ms();
     while (count_get(&host->watch.closed) == 0) {
         assert_true(now_ms() < end);
@@ -316,7 +332,7 @@ static void send_until_closed(struct host *host, ferry_file *file, bool on_the_l
     send_to_the_deaf(&deaf);
 }
 
-static void run_gone(ferry_file *file, void (*go)(int fd), bool on_the_loop)
+static void run_gone(ferry_file *file, size_t way, void (*go)(int fd), bool on_the_loop)
 {
     struct host host;
     host_start(&host, &plain);
@@ -325,7 +341,7 @@ static void run_gone(ferry_file *file, void (*go)(int fd), bool on_the_loop)
     ferry_conn_pause(conn); /* so that it is a send that meets the end, not a read */
     host_settle(&host);
     go(fd);
-    send_until_closed(&host, file, on_the_loop);
+    send_until_closed(&host, file, way, on_the_loop);
     assert_reason(watch_reason(&host.watch, 0, NULL), -ECONNRESET);
     host_stop(&host);
 }
@@ -339,9 +355,9 @@ static void no_signal_when_the_peer_is_gone(void)
     temp_fill(&temp, 1, 100000);
     ferry_file *file = ferry_file_open(temp.path);
     assert_non_null(file);
-    for (size_t i = 0; i < 4; i++) {
-        case_row("%s, %s", i % 2 ? "reset" : "closed", i / 2 ? "loop" : "thread");
-        run_gone(file, i % 2 ? peer_reset : peer_close, i / 2);
+    for (size_t i = 0; i < 4 * WAYS; i++) {
+        case_row("way %zu, %s, %s", i / 4, i % 2 ? "reset" : "closed", i / 2 % 2 ? "loop" : "thread");
+        run_gone(file, i / 4, i % 2 ? peer_reset : peer_close, i / 2 % 2);
     }
     ferry_file_unref(file);
     temp_remove(&temp);
@@ -371,6 +387,7 @@ static void no_signal_in_a_foreign_loop(void)
     peer_close(fd);
     while (count_get(&host.watch.closed) == 0) {
         send_to_the_deaf(&deaf);
+        deaf.way = (deaf.way + 1) % WAYS;
         assert_int_equal(ferry_loop_turn(loop, 10), 1);
     }
     assert_reason(ferry_conn_error(deaf.conn), -ECONNRESET);

@@ -196,7 +196,7 @@ static void count_one(void *arg)
 
 static struct count posted;
 
-enum { POSTS = 30 };
+enum { POSTS = 200 };
 
 /* Each when the loop has run the last, and may sleep again. */
 static void *post_some(void *arg)
