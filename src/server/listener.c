@@ -80,7 +80,7 @@ static void open_here(ferry_listener *l, ferry_conn *conn, int fd)
 {
     struct fy_peer *peer = conn->tag;
     fy_conn_attach(conn);
-    int error = conn->loop->stopping ? -ECANCELED : fy_conn_open(conn, fd);
+    int error = fy_conn_open(conn, fd); /* also where a stop has begun: what it has under way at once is finished */
     if (error == 0) {
         atomic_fetch_add(&l->accepted, 1);
         return;

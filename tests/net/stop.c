@@ -274,6 +274,55 @@ static void freed_without_having_run(void)
     peer_close(fd);
 }
 
+/* Accepted before the stop, and handed over to a loop that has begun to stop: what its on_open sends still arrives. The first
+ * connection holds the loop that accepts while the other begins. */
+struct late {
+    struct host host;
+    struct count entered, released;
+};
+
+static void greet(ferry_conn *conn, void *arg)
+{
+    struct late *late = arg;
+    if (ferry_conn_loop(conn) == ferry_pool_loop(late->host.pool, 0)) {
+        count_add(&late->entered, 1);
+        count_wait(&late->released, 1);
+    }
+    ferry_send(conn, "hello", 5);
+}
+
+static void hold_until(void *arg)
+{
+    count_wait(arg, 1);
+}
+
+static void one_that_comes_to_a_stopping_loop_is_greeted(void)
+{
+    struct late late = {0};
+    struct count connected = {0};
+    const ferry_service service = {.on_open = greet, .arg = &late};
+    char hello[5];
+    int fds[2];
+    host_init(&late.host, &service);
+    host_run(&late.host, "127.0.0.1:0", &(ferry_pool_options){.threads = 2});
+    ferry_post(ferry_pool_loop(late.host.pool, 0), hold_until, &connected);
+    for (size_t i = 0; i < 2; i++)
+        fds[i] = peer_connect(late.host.address);
+    count_add(&connected, 1);
+    count_wait(&late.entered, 1);
+    ferry_pool_stop(late.host.pool);
+    for (size_t i = 0; i < 2; i++) /* the first may be run by the turn before */
+        host_call(&late.host, 1, nothing, NULL);
+    count_add(&late.released, 1);
+    for (size_t i = 0; i < 2; i++) {
+        peer_read(fds[i], hello, sizeof hello);
+        assert_memory_equal(hello, "hello", sizeof hello);
+        peer_expect_eof(fds[i]);
+        peer_close(fds[i]);
+    }
+    host_stop(&late.host);
+}
+
 const struct test_case test_cases[] = {
     {"what_is_under_way_is_finished", what_is_under_way_is_finished},
     {"when_the_grace_time_is_over_the_rest_is_cut", when_the_grace_time_is_over_the_rest_is_cut},
@@ -283,5 +332,6 @@ const struct test_case test_cases[] = {
     {"a_busy_connection_is_waited_for", a_busy_connection_is_waited_for},
     {"freed_with_connections_open", freed_with_connections_open},
     {"freed_without_having_run", freed_without_having_run},
+    {"one_that_comes_to_a_stopping_loop_is_greeted", one_that_comes_to_a_stopping_loop_is_greeted},
     {NULL, NULL},
 };
