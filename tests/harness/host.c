@@ -7,6 +7,7 @@
 #include "case.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void *run(void *arg)
@@ -102,4 +103,14 @@ void host_settle(struct host *host)
 {
     for (unsigned i = 0; i < ferry_pool_size(host->pool); i++)
         host_call(host, i, nothing, NULL);
+}
+
+void host_on_each_backend(void (*scene)(void))
+{
+    static const char *const names[] = {"epoll", "uring"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        case_row("%s", names[i]);
+        assert_int_equal(setenv("FERRY_BACKEND", names[i], 1), 0);
+        scene();
+    }
 }

@@ -42,4 +42,7 @@ void host_accepts(struct host *host, ferry_accept_stats *stats);
 /* Returns when all that lies before now on each loop has been done. */
 void host_settle(struct host *host);
 
+/* Runs the scene over each backend, whatever the suite runs on; a row of the case each. */
+void host_on_each_backend(void (*scene)(void));
+
 #endif

@@ -14,16 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void on_each_backend(void (*scene)(void))
-{
-    static const char *const names[] = {"epoll", "uring"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        case_row("%s", names[i]);
-        assert_int_equal(setenv("FERRY_BACKEND", names[i], 1), 0);
-        scene();
-    }
-}
-
 /* Messages say who sends them and how it is to end: by the service's hand, in its callback. */
 struct message {
     uint32_t sender;
@@ -98,7 +88,7 @@ static void one_after_the_other(void)
 
 static void a_number_is_the_next_ones(void)
 {
-    on_each_backend(one_after_the_other);
+    host_on_each_backend(one_after_the_other);
 }
 
 /* A receive is armed and nothing comes: the end reaches the peer nevertheless. By another thread's hand. */
@@ -125,7 +115,7 @@ static void at_rest(void)
 
 static void an_end_is_seen_though_a_receive_is_armed(void)
 {
-    on_each_backend(at_rest);
+    host_on_each_backend(at_rest);
 }
 
 /* An address that other tests, which may run at the same time, do not use. */
@@ -181,7 +171,7 @@ static void close_and_listen_again(void)
 
 static void a_port_is_free_again(void)
 {
-    on_each_backend(close_and_listen_again);
+    host_on_each_backend(close_and_listen_again);
 }
 
 /* A pool that is full of life is stopped at once and freed: by the thread that ran it, or by another, as host_cut()
@@ -232,7 +222,7 @@ static void cut_while_sending(void)
 
 static void a_pool_is_freed_by_another_thread(void)
 {
-    on_each_backend(cut_while_sending);
+    host_on_each_backend(cut_while_sending);
 }
 
 /* It never ran, or turned as often as somebody liked; who connected meanwhile is cut, and each that was opened is told.
@@ -305,7 +295,7 @@ static void connect_and_stop(void)
 
 static void who_comes_as_it_stops_is_told_the_end(void)
 {
-    on_each_backend(connect_and_stop);
+    host_on_each_backend(connect_and_stop);
 }
 
 static void after_each_number_of_turns(void)
@@ -317,7 +307,7 @@ static void after_each_number_of_turns(void)
 
 static void a_pool_is_freed_after_some_turns(void)
 {
-    on_each_backend(after_each_number_of_turns);
+    host_on_each_backend(after_each_number_of_turns);
 }
 
 const struct test_case test_cases[] = {

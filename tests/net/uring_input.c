@@ -14,16 +14,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static void on_each_backend(void (*scene)(void))
-{
-    static const char *const names[] = {"epoll", "uring"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        case_row("%s", names[i]);
-        assert_int_equal(setenv("FERRY_BACKEND", names[i], 1), 0);
-        scene();
-    }
-}
-
 /* Many peers, each with a stream of its own: a byte that says which, then the pattern. */
 struct crowd {
     struct host host;
@@ -163,7 +153,7 @@ static void all_at_once(void)
 
 static void more_than_the_buffers_hold(void)
 {
-    on_each_backend(all_at_once);
+    host_on_each_backend(all_at_once);
 }
 
 static void by_fits_and_starts(void)
@@ -175,7 +165,7 @@ static void by_fits_and_starts(void)
 
 static void more_than_the_buffers_hold_with_pauses(void)
 {
-    on_each_backend(by_fits_and_starts);
+    host_on_each_backend(by_fits_and_starts);
 }
 
 /* Data and the end of each come at once as soon as it is asked for: two events of each. */
@@ -192,7 +182,7 @@ static void more_events_than_the_queue_holds(void)
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
     limit.rlim_cur = limit.rlim_max;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    on_each_backend(far_more_events_than_usual);
+    host_on_each_backend(far_more_events_than_usual);
 }
 
 /* One peer that does something while it is paused, after a receive has been armed for it. */
@@ -279,7 +269,7 @@ static void each_ending(void)
 
 static void each_ending_while_paused(void)
 {
-    on_each_backend(each_ending);
+    host_on_each_backend(each_ending);
 }
 
 /* Forwarding is switched on while the stream comes in, at a place the stream does not know of. */
@@ -356,7 +346,7 @@ static void at_each_place(void)
 
 static void forwarding_begins_on_the_way(void)
 {
-    on_each_backend(at_each_place);
+    host_on_each_backend(at_each_place);
 }
 
 /* Another thread closes while the first piece is looked at, of which some is left: that is not kept, so what came
@@ -409,7 +399,7 @@ static void close_in_the_middle(void)
 
 static void nothing_is_told_behind_what_a_close_dropped(void)
 {
-    on_each_backend(close_in_the_middle);
+    host_on_each_backend(close_in_the_middle);
 }
 
 const struct test_case test_cases[] = {
