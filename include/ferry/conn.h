@@ -32,7 +32,9 @@ FERRY_API void ferry_send(ferry_conn *conn, const void *data, size_t len);
 FERRY_API void ferry_sendv(ferry_conn *conn, const struct iovec *iov, int count);
 
 /* Sends bytes without a copy. Owns: ferry, until it calls release(data), exactly once, when the last byte is in the
- * kernel or was dropped: on the connection's loop, or at once if the connection has closed already. Thread: any. */
+ * kernel or was dropped: on the connection's loop, or at once if the connection has closed already. Over io_uring, where
+ * the kernel sends big ones from where they lie, it is when that reads them no more, which may be after on_close.
+ * Thread: any. */
 FERRY_API void ferry_send_owned(ferry_conn *conn, void *data, size_t len, void (*release)(void *data));
 
 /* Sends a blob without a copy. Owns: shared; a reference is held until the last byte has left. Thread: any. */

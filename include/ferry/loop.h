@@ -114,6 +114,8 @@ typedef struct ferry_loop_counters {
     uint64_t received; /* bytes, of all its connections so far */
     uint64_t written;  /* bytes handed to the kernel, the same */
     uint64_t cold;     /* file ranges that were not in memory and were read ahead on a worker */
+    uint64_t lent;     /* pieces of owned memory and blobs that the kernel was to send from where they lie: io_uring */
+    uint64_t lent_copied; /* of these, those it copied all the same; the connection goes on by copying then */
     uint64_t dropped; /* sends refused: over a limit, after a shutdown, or in and after on_close on the loop's thread */
     uint64_t stalls;  /* times the watchdog found it held */
     unsigned conns;   /* connections open now */

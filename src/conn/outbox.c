@@ -20,7 +20,8 @@
  * A message in WRITING that the kernel takes in part is lent, not copied: its thread copies what is left before it gives
  * the role back. That is why a message cannot be torn apart, and why order is the order of the calls.
  *
- * The one that is WRITING may also be the backend, which was given a piece to send with the rest of the turn's requests.
+ * The one that is WRITING may also be the backend, which was given a piece to send with the rest of the turn's requests; or,
+ * if it is big and has an owner, to send from where it lies (lend.c).
  *
  * `retry`: room in the kernel is told to the loop once (edge-triggered). Told while another thread is WRITING, it would
  * be lost if that thread then went to BLOCKED on an EAGAIN from before; so it is noted, and the writer tries again.
@@ -28,6 +29,7 @@
 #include "base/clock.h"
 #include "conn/conn.h"
 #include "conn/transfer.h"
+#include "sys/sock.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -41,6 +43,7 @@ enum {
     CALL_MOST = 1 << 30, /* bytes it takes: near 2 GiB the kernel cuts it short without being full */
     HURRY = 49,          /* ticks; a foreign thread's sends closer than this, 50 us, are gathered */
     BULK = 32 * 1024,    /* bytes; from here on a system call takes so long that others should not wait for it */
+    LOAN = 64 * 1024,    /* bytes; from here on sending them from where they lie pays, if it pays at all */
     LONG = 256 * 1024,   /* bytes; a file from here on is worth two system calls more */
     CHEAP = 4,           /* bytes that the kernel moves cost as much as one that it copies */
 };
@@ -121,6 +124,44 @@ static void step_out_to_write(ferry_conn *c, bool bulk)
         fy_poll_submit(c->loop->poll);
 }
 
+static bool can_lend(const ferry_conn *c, const struct fy_segment *segment)
+{
+    return segment->kind == FY_MEMORY && segment->memory.release && segment->left >= LOAN && !c->out.copies &&
+           fy_loop_here(c->loop) && c->loop->poll->backend->lend;
+}
+
+/* To a peer on this machine the kernel copies in any case, and lending would cost more. */
+static bool gains_by_lending(ferry_conn *c)
+{
+    struct fy_outbox *out = &c->out;
+    if (!out->asked) {
+        out->asked = true;
+        step_out(c);
+        bool local = fy_sock_is_local(c->source.fd);
+        fy_lock(&out->lock);
+        out->copies = local;
+    }
+    return !out->copies && !out->dead;
+}
+
+/* The backend becomes the writer. */
+static bool lend(ferry_conn *c, uint64_t limit)
+{
+    struct fy_outbox *out = &c->out;
+    struct fy_segment *first = out->first;
+    if (limit == 0 || !can_lend(c, first) || !gains_by_lending(c))
+        return false;
+    size_t len = first->left < limit ? first->left : limit;
+    if (len > CALL_MOST)
+        len = CALL_MOST;
+    out->copies = !fy_lend(c, first, len);
+    if (out->copies)
+        return false;
+    out->lent = (uint32_t)len;
+    out->retry = false;
+    return true;
+}
+
 /* One system call with the front of the queue, without the lock. `full`: the kernel took less than it was given. */
 static ssize_t write_front(ferry_conn *c, uint64_t limit, bool *full)
 {
@@ -138,10 +179,12 @@ static ssize_t write_front(ferry_conn *c, uint64_t limit, bool *full)
         return n;
     }
     for (; segment && !fy_segment_is_moved(segment) && count < GATHER && bytes < limit; segment = segment->next) {
+        if (count > 0 && can_lend(c, segment))
+            break;
         count += fy_segment_gather(segment, iov + count, GATHER - count);
         bytes += segment->left;
     }
-    bool more = segment && fy_segment_is_moved(segment);
+    bool more = segment && (fy_segment_is_moved(segment) || can_lend(c, segment));
     step_out_to_write(c, bulk);
     size_t given = clamp(iov, &count, limit < CALL_MOST ? limit : CALL_MOST);
     n = fy_sys_send(c->source.fd, iov, count, more);
@@ -221,11 +264,14 @@ static enum fy_role step(ferry_conn *c, uint64_t *limit)
     return answered(c, n, cost, full);
 }
 
-/* Writes until the queue is empty, the kernel is full, or `limit` bytes have gone; returns the role that follows. */
+/* Writes until the queue is empty, the kernel is full, `limit` bytes have gone, or the backend goes on with it; returns the
+ * role that follows. */
 static enum fy_role drain(ferry_conn *c, struct fy_segment **own, uint64_t limit)
 {
     struct fy_outbox *out = &c->out;
     while (out->first && !out->dead) {
+        if (!*own && lend(c, limit))
+            return FY_WRITING;
         enum fy_role next = step(c, &limit);
         if (next != FY_WRITING && *own && (*own)->left > 0 && !out->dead)
             *own = keep(c, *own);
@@ -247,10 +293,13 @@ static void expect_room(ferry_conn *c)
         fy_conn_mark(c, FY_DUE_EXPECT);
 }
 
-/* The writer gives up its role, for `next`. It holds the lock, now and afterwards. */
+/* The writer gives up its role, for `next`; or, if that is FY_WRITING, to the backend. It holds the lock, now and
+ * afterwards. */
 static void give_way(ferry_conn *c, enum fy_role next)
 {
     struct fy_outbox *out = &c->out;
+    if (next == FY_WRITING)
+        return;
     if (!out->first && out->plugged && !out->ended && !out->dead)
         unplug(c);
     if (!out->first && out->ended && !out->fin_sent && !out->dead) {
@@ -456,7 +505,13 @@ static void take_home(ferry_conn *c)
 void fy_outbox_sent(ferry_conn *c, ssize_t n)
 {
     fy_lock(&c->out.lock);
-    enum fy_role next = answered(c, n, n < 0 ? 0 : (uint64_t)n, false);
+    if (c->out.lent && n < 0 && n != -EAGAIN) { /* whatever it is, copying will tell */
+        c->out.copies = true;
+        n = 0;
+    }
+    bool full = c->out.lent && n > 0 && (uint64_t)n < c->out.lent;
+    c->out.lent = 0;
+    enum fy_role next = answered(c, n, n < 0 ? 0 : (uint64_t)n, full);
     take_home(c);
     if (next == FY_WRITING || c->out.retry)
         next = c->out.first ? FY_CORKED : FY_IDLE;

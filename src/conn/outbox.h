@@ -27,6 +27,7 @@ struct fy_outbox {
     atomic_uint_fast64_t queued, written; /* bytes; stored under the lock, loaded anywhere */
     size_t memory;                        /* bytes of it that occupy memory of ours */
     uint64_t dropped;                     /* bytes refused */
+    uint32_t lent;                        /* bytes, in the loan that the backend is at; 0 = what it is at is none */
     uint32_t turn, turn_bytes; /* the loop's turn in which it wrote last, by its low bits, and how much in it */
     unsigned drops;            /* calls refused */
     short drop_reason;         /* why the last one was: -errno */
@@ -46,6 +47,8 @@ struct fy_outbox {
     bool resumed : 1; /* left-over input is to be delivered again */
     bool close_asked : 1;
     bool busy : 1;      /* ferry_conn_set_busy() */
+    bool asked : 1;     /* whether the peer is on this machine, for the next */
+    bool copies : 1;    /* the kernel is lent nothing more: it copies all the same, or cannot */
     bool expecting : 1; /* the backend was asked to tell when there is room */
     bool plugged;       /* TCP_CORK is set, since a long file is on its way; the writer's, who needs no lock for it */
     bool closed;        /* the loop has let go of the connection; set by the loop, which may read it without the lock */
@@ -67,6 +70,10 @@ void fy_outbox_sent(ferry_conn *conn, ssize_t n);                /* loop: the ba
 void fy_outbox_writable(ferry_conn *conn);                       /* loop: what it was blocked by is over */
 
 uint64_t fy_outbox_turn_bytes(const ferry_conn *conn); /* loop: written in this turn */
+
+/* lend.c. The lock is held, and the caller is the writer, on the loop. Lends the kernel the first `len` bytes of memory that
+ * has an owner; false: it is not possible now. */
+bool fy_lend(ferry_conn *conn, struct fy_segment *segment, size_t len);
 
 /* queue.c. The lock is held, unless it says otherwise. */
 

@@ -126,6 +126,10 @@ static void retire(ferry_conn *c, struct fy_segment *segment)
         return;
     if (segment->kind == FY_FILE && segment->file.transfer)
         segment->file.transfer->segment = NULL;
+    if (segment->kind == FY_MEMORY && segment->memory.loans > 0) {
+        segment->memory.gone = true;
+        return;
+    }
     if (fy_segment_is_watched(segment)) {
         segment->next = c->out.spent;
         c->out.spent = segment;

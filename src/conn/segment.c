@@ -45,6 +45,8 @@ struct fy_segment *fy_segment_memory(const void *data, size_t len, void (*releas
     segment->memory.at = data;
     segment->memory.release = release;
     segment->memory.owner = owner;
+    segment->memory.loans = 0;
+    segment->memory.gone = false;
     return segment;
 }
 
@@ -109,6 +111,8 @@ void fy_segment_adopt(struct fy_segment *segment, char *copy)
     segment->memory.at = copy;
     segment->memory.release = free;
     segment->memory.owner = copy;
+    segment->memory.loans = 0;
+    segment->memory.gone = false;
 }
 
 static int gather_lent(const struct fy_segment *segment, struct iovec *iov, int room)

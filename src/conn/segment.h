@@ -15,7 +15,7 @@
 
 enum fy_kind {
     FY_CHUNK,  /* many small messages, copied one behind the other; more may be appended */
-    FY_MEMORY, /* bytes somewhere else; `release(owner)` when they have left */
+    FY_MEMORY, /* bytes somewhere else; `release(owner)` when they have left, and the kernel reads them no more */
     FY_LENT,   /* bytes of the thread that is sending them right now; it takes what is left over before it returns */
     FY_FILE,   /* a range of a file */
     FY_PIPE    /* what was spliced from another connection, see conn/forward.c */
@@ -38,6 +38,8 @@ struct fy_segment {
             const char *at;
             void (*release)(void *owner); /* NULL = nothing to do */
             void *owner;
+            unsigned loans; /* of its bytes, under way: lend.c */
+            bool gone;      /* out of the queue, and let go of with the last of them */
         } memory;
         struct {
             const struct iovec *iov;

@@ -44,6 +44,14 @@ struct fy_source {
     void (*done)(struct fy_source *, const struct fy_completion *);
 };
 
+/* Bytes that the kernel sends from where they lie, and may read long after FY_SENT, as until the peer has acknowledged
+ * them. `over` is told once they are free, also after the source has gone; at the latest when the backend closes. */
+struct fy_loan {
+    struct fy_list link;                         /* the backend's */
+    struct fy_slot *slot;                        /* the backend's */
+    void (*over)(struct fy_loan *, bool copied); /* copied: there was nothing to gain, or it failed */
+};
+
 enum { FY_WANT_RECEIVE = 1, FY_WANT_ACCEPT = 2, FY_WANT_READABLE = 4 }; /* one of them, or none */
 
 struct fy_poll;
@@ -59,9 +67,11 @@ struct fy_backend {
     void (*empty)(struct fy_poll *, struct fy_source *); /* FY_READABLE, but a call said EAGAIN: not until more comes */
     void (*expect)(struct fy_poll *, struct fy_source *); /* NULL: FY_WRITABLE is told anyway */
     bool (*send)(struct fy_poll *, struct fy_source *, const void *data, size_t len); /* NULL: it never takes any */
-    void (*submit)(struct fy_poll *);                                                 /* NULL, as it does not */
-    bool (*keeps)(const struct fy_poll *, const void *data);                          /* NULL: never */
-    bool (*busy)(const struct fy_poll *);              /* results wait that need no sleep */
+    bool (*lend)(struct fy_poll *, struct fy_source *, const void *data, size_t len,
+                 struct fy_loan *loan);                      /* or NULL */
+    void (*submit)(struct fy_poll *);                        /* NULL, as it does not send */
+    bool (*keeps)(const struct fy_poll *, const void *data); /* NULL: never */
+    bool (*busy)(const struct fy_poll *);                    /* results wait that need no sleep */
     int (*wait)(struct fy_poll *, int64_t timeout_ns); /* sleeps until there are results; -1 = for ever; 0 or -errno */
     unsigned (*reap)(struct fy_poll *);                /* reports them; returns how many events there were */
     void (*flush)(struct fy_poll *);                   /* NULL, or: the loop turns no more, or not for now */
@@ -102,6 +112,13 @@ static inline void fy_poll_expect(struct fy_poll *poll, struct fy_source *source
 static inline bool fy_poll_send(struct fy_poll *poll, struct fy_source *source, const void *data, size_t len)
 {
     return poll->backend->send && poll->backend->send(poll, source, data, len);
+}
+
+/* The same without a copy, in a kernel that can; the bytes must stay until loan->over. */
+static inline bool fy_poll_lend(struct fy_poll *poll, struct fy_source *source, const void *data, size_t len,
+                                struct fy_loan *loan)
+{
+    return poll->backend->lend && poll->backend->lend(poll, source, data, len, loan);
 }
 
 /* What it was given by fy_poll_send() is to leave now, since what comes next takes long. */

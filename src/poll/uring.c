@@ -15,6 +15,7 @@
  * The kernel may have received more than is wanted by the time it hears of that. It is held, and comes first later.
  */
 #include "base/buffer.h"
+#include "poll/loans.h"
 #include "poll/poll.h"
 #include "poll/provided.h"
 #include "sys/ring.h"
@@ -31,13 +32,14 @@ enum {
     COMPLETIONS = 4096, /* ...and what may wait to be taken out; more it keeps elsewhere */
     SLOTS = 64,         /* allocated at a time */
     PIECE = 64 * 1024,  /* bytes told at a time */
+    SETTLED = 64,       /* turns after which the thread is taken for the loop's own */
     SENDS = 32,         /* so many wait for no more: those who are answered first need not wait for the last */
     LINE = 64,          /* bytes; a cache line, */
     LINES = 6,          /* and how many a message touches */
 };
 
 /* Operations, which are bits in a slot; and by number, in the low bits of an address, what a completion is of. */
-enum op { RECEIVE, ACCEPT, READABLE, WATCH, SEND, CANCEL, OP_MASK = 7 };
+enum op { RECEIVE, ACCEPT, READABLE, WATCH, SEND, CANCEL, LOAN, OP_MASK = 7 };
 
 enum {
     BIT_RECEIVE = 1 << RECEIVE,
@@ -75,12 +77,14 @@ struct uring_poll {
     struct fy_poll base;
     struct fy_ring ring;
     bool started;
+    unsigned turns;  /* since the last flush, up to SETTLED */
     unsigned unsent; /* sends that wait in the ring */
     bool alone;      /* the one event of this turn has not made anybody send yet */
     int bell;        /* what others ring, */
     int told;        /* what the kernel signals, and */
     int news;        /* an epoll of both; -1, both: nobody has asked for it */
     struct fy_provided buffers;
+    struct fy_loans loans;
     struct fy_slot *free;
     struct fy_slot *arm;   /* wanted and armed differ */
     struct fy_slot *again; /* more to tell, next turn */
@@ -116,6 +120,7 @@ static int uring_open(struct fy_poll **poll, int bell)
     p->base.backend = &fy_backend_uring;
     p->bell = bell;
     p->told = p->news = -1;
+    fy_loans_init(&p->loans);
     int error = open_with_buffers(p);
     if (error < 0) {
         free(p);
@@ -127,13 +132,21 @@ static int uring_open(struct fy_poll **poll, int bell)
     return error < 0 ? error : 0;
 }
 
-/* What was accepted and never told is nobody's. */
-static void close_accepted(struct uring_poll *p)
+static struct fy_loan *loan_of(const struct io_uring_cqe *cqe)
+{
+    return (struct fy_loan *)(uintptr_t)(cqe->user_data - LOAN);
+}
+
+/* What was accepted and never told is nobody's; what was lent comes back. */
+static void take_rest(struct uring_poll *p)
 {
     for (; fy_ring_ready(&p->ring) > 0; fy_ring_taken(&p->ring)) {
         const struct io_uring_cqe *cqe = fy_ring_completion(&p->ring, 0);
-        if ((cqe->user_data & OP_MASK) == ACCEPT && cqe->res >= 0)
+        enum op op = cqe->user_data & OP_MASK;
+        if (op == ACCEPT && cqe->res >= 0)
             fy_sys_close(cqe->res);
+        if (op == LOAN)
+            fy_loan_completed(&p->loans, loan_of(cqe), cqe);
     }
 }
 
@@ -149,8 +162,9 @@ static void close_news(struct uring_poll *p)
 static void uring_close(struct fy_poll *poll)
 {
     struct uring_poll *p = self(poll);
-    close_accepted(p);
+    take_rest(p);
     fy_sys_ring_close(&p->ring);
+    fy_loans_end(&p->loans); /* all sockets are closed: what was lent has been acknowledged, or dropped */
     close_news(p);
     fy_provided_close(&p->buffers);
     for (struct block *block; (block = p->blocks);) {
@@ -423,6 +437,22 @@ static void arm_all(struct uring_poll *p)
     }
 }
 
+/* NULL: the queue is full. */
+static struct io_uring_sqe *new_send(struct uring_poll *p, struct fy_source *source, const void *data, size_t len)
+{
+    struct io_uring_sqe *sqe = fy_ring_entry(&p->ring);
+    if (!sqe)
+        return NULL;
+    sqe->fd = source->fd;
+    sqe->addr = (uint64_t)(uintptr_t)data;
+    sqe->len = (unsigned)len;
+    sqe->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    source->slot->armed |= BIT_SEND;
+    source->slot->sends = 0;
+    p->unsent++;
+    return sqe;
+}
+
 static bool uring_send(struct fy_poll *poll, struct fy_source *source, const void *data, size_t len)
 {
     struct uring_poll *p = self(poll);
@@ -430,18 +460,24 @@ static bool uring_send(struct fy_poll *poll, struct fy_source *source, const voi
         p->alone = false;
         return false;
     }
-    struct io_uring_sqe *sqe = fy_ring_entry(&p->ring);
+    struct io_uring_sqe *sqe = new_send(p, source, data, len);
     if (!sqe)
         return false;
     sqe->opcode = IORING_OP_SEND;
-    sqe->fd = source->fd;
-    sqe->addr = (uint64_t)(uintptr_t)data;
-    sqe->len = (unsigned)len;
-    sqe->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
     sqe->user_data = name_of(source->slot, SEND);
-    source->slot->armed |= BIT_SEND;
     source->slot->sends = fy_provided_keep(&p->buffers, data);
-    p->unsent++;
+    return true;
+}
+
+static bool uring_lend(struct fy_poll *poll, struct fy_source *source, const void *data, size_t len,
+                       struct fy_loan *loan)
+{
+    struct uring_poll *p = self(poll);
+    struct io_uring_sqe *sqe = p->loans.refused ? NULL : new_send(p, source, data, len);
+    if (!sqe)
+        return false;
+    fy_loan_prepare(&p->loans, loan, source->slot, sqe);
+    sqe->user_data = (uint64_t)(uintptr_t)loan | LOAN;
     return true;
 }
 
@@ -576,9 +612,25 @@ static void proceed(struct fy_slot *slot)
         tell(slot, FY_READABLE, 0, NULL);
 }
 
+static void loan_completed(struct uring_poll *p, const struct io_uring_cqe *cqe)
+{
+    struct fy_slot *slot = loan_of(cqe)->slot;
+    if (!fy_loan_completed(&p->loans, loan_of(cqe), cqe))
+        return;
+    slot->armed &= (unsigned char)~BIT_SEND;
+    slot->inside = true;
+    tell(slot, FY_SENT, cqe->res, NULL);
+    slot->inside = false;
+    settle(p, slot);
+}
+
 static void complete(struct uring_poll *p, const struct io_uring_cqe *cqe)
 {
     enum op op = cqe->user_data & OP_MASK;
+    if (op == LOAN) {
+        loan_completed(p, cqe);
+        return;
+    }
     struct fy_slot *slot = (struct fy_slot *)(uintptr_t)(cqe->user_data - op);
     if (op == CANCEL)
         return; /* too late: it has completed by itself */
@@ -649,6 +701,8 @@ static int uring_wait(struct fy_poll *poll, int64_t timeout_ns)
     p->started = true;
     if (p->news >= 0)
         await_news(p, 0);
+    if (p->turns < SETTLED && ++p->turns == SETTLED)
+        fy_sys_ring_register(&p->ring);
     bool busy = uring_busy(poll);
     arm_all(p);
     if (busy || p->arm)
@@ -660,8 +714,10 @@ static int uring_wait(struct fy_poll *poll, int64_t timeout_ns)
 
 static const struct fy_slot *slot_ahead(const struct uring_poll *p, unsigned i)
 {
-    uint64_t name = fy_ring_completion(&p->ring, i)->user_data;
-    return (const struct fy_slot *)(uintptr_t)(name & ~(uint64_t)OP_MASK);
+    const struct io_uring_cqe *cqe = fy_ring_completion(&p->ring, i);
+    if ((cqe->user_data & OP_MASK) == LOAN)
+        return NULL; /* it may be over by then */
+    return (const struct fy_slot *)(uintptr_t)(cqe->user_data & ~(uint64_t)OP_MASK);
 }
 
 /* As for epoll: while the kernel's or the user's work for this source goes on, what the next but one will touch is
@@ -720,6 +776,9 @@ static void uring_flush(struct fy_poll *poll)
     if (!p->started)
         return;
     arm_all(p);
+    if (p->turns == SETTLED)
+        fy_sys_ring_unregister(&p->ring);
+    p->turns = 0;
     if (fy_sys_ring_enter(&p->ring, 0) == 0)
         return;
     uring_reap(poll);
@@ -737,6 +796,7 @@ const struct fy_backend fy_backend_uring = {
     .empty = uring_empty,
     .expect = uring_expect,
     .send = uring_send,
+    .lend = uring_lend,
     .submit = uring_submit,
     .keeps = uring_keeps,
     .busy = uring_busy,

@@ -91,6 +91,7 @@ static int open_ring(struct fy_ring *ring, unsigned submissions, unsigned comple
     ring->fd = result_of(syscall(SYS_io_uring_setup, submissions, &params));
     if (ring->fd < 0)
         return ring->fd;
+    ring->entered = ring->fd;
     int error = map_queues(ring, &params);
     if (error < 0)
         fy_sys_ring_close(ring);
@@ -147,15 +148,35 @@ static unsigned show(struct fy_ring *ring)
 
 int fy_sys_ring_submit(struct fy_ring *ring)
 {
-    return result_of(syscall(SYS_io_uring_enter, ring->fd, show(ring), 0, 0, NULL, 0));
+    return result_of(syscall(SYS_io_uring_enter, ring->entered, show(ring), 0, ring->registered, NULL, 0));
+}
+
+/* Linux 5.18; io_uring_register(2). */
+void fy_sys_ring_register(struct fy_ring *ring)
+{
+    struct io_uring_rsrc_update place = {.offset = UINT32_MAX, .data = (unsigned)ring->fd}; /* any place */
+    if (fy_sys_ring_sleeps_alone() || configure(ring, IORING_REGISTER_RING_FDS, &place, 1) != 1)
+        return;
+    ring->entered = (int)place.offset;
+    ring->registered = IORING_ENTER_REGISTERED_RING;
+}
+
+void fy_sys_ring_unregister(struct fy_ring *ring)
+{
+    const struct io_uring_rsrc_update place = {.offset = (unsigned)ring->entered};
+    if (ring->registered == 0)
+        return;
+    configure(ring, IORING_UNREGISTER_RING_FDS, &place, 1);
+    ring->entered = ring->fd;
+    ring->registered = 0;
 }
 
 int fy_sys_ring_enter(struct fy_ring *ring, int64_t timeout_ns)
 {
     const struct __kernel_timespec timeout = {timeout_ns / (int64_t)FY_SECOND, timeout_ns % (int64_t)FY_SECOND};
     const struct io_uring_getevents_arg arg = {.ts = timeout_ns > 0 ? (uint64_t)(uintptr_t)&timeout : 0};
-    int result = result_of(
-        syscall(SYS_io_uring_enter, ring->fd, show(ring), timeout_ns == 0 ? 0 : 1, ring->waiting, &arg, sizeof arg));
+    int result = result_of(syscall(SYS_io_uring_enter, ring->entered, show(ring), timeout_ns == 0 ? 0 : 1,
+                                   ring->waiting | ring->registered, &arg, sizeof arg));
     return result >= 0 || result == -EINTR || result == -ETIME ? 0 : result;
 }
 

@@ -13,8 +13,10 @@
 
 struct fy_ring {
     int fd;
-    unsigned waiting; /* flags of an enter that may wait */
-    unsigned tail;    /* of the submissions, up to where the kernel has not been told yet */
+    int entered;         /* what a call names it by: the descriptor, or its place among the thread's registered ones, */
+    unsigned registered; /* and the flag that says so */
+    unsigned waiting;    /* flags of an enter that may wait */
+    unsigned tail;       /* of the submissions, up to where the kernel has not been told yet */
     unsigned *sq_head, *sq_tail, sq_mask;
     unsigned *cq_head, *cq_tail, cq_mask;
     struct io_uring_sqe *sqes;
@@ -35,6 +37,11 @@ int fy_sys_ring_enter(struct fy_ring *ring, int64_t timeout_ns);
 
 /* Only submits. */
 int fy_sys_ring_submit(struct fy_ring *ring);
+
+/* This thread, the ring's, will enter it often, which costs the kernel less if it need not look the descriptor up; a
+ * hint. The thread holds the ring until it says that it will do so no more. */
+void fy_sys_ring_register(struct fy_ring *ring);
+void fy_sys_ring_unregister(struct fy_ring *ring);
 
 /* The tool that this process runs under, if it is one that knows nothing of rings: valgrind, see the next, or
  * ThreadSanitizer, to which bytes that are received then have not been sent before. Or NULL. */

@@ -135,3 +135,26 @@ int fy_sock_connect(const struct fy_sockaddr *to, const ferry_socket_options *op
     fy_sys_close(fd);
     return error == -EAGAIN ? -ECONNREFUSED : error; /* a Unix socket's backlog is full: nobody accepts */
 }
+
+static bool same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    if (a->ss_family != b->ss_family)
+        return false;
+    switch (a->ss_family) {
+    case AF_INET:
+        return ((const struct sockaddr_in *)a)->sin_addr.s_addr == ((const struct sockaddr_in *)b)->sin_addr.s_addr;
+    case AF_INET6:
+        return IN6_ARE_ADDR_EQUAL(&((const struct sockaddr_in6 *)a)->sin6_addr,
+                                  &((const struct sockaddr_in6 *)b)->sin6_addr);
+    default:
+        return true;
+    }
+}
+
+bool fy_sock_is_local(int fd)
+{
+    struct sockaddr_storage here = {0}, there = {0};
+    socklen_t here_len = sizeof here, there_len = sizeof there;
+    return fy_sys_local(fd, &here, &here_len) == 0 && fy_sys_peer(fd, &there, &there_len) == 0 &&
+           same_host(&here, &there);
+}

@@ -8,6 +8,7 @@
 #include "sys/addr.h"
 
 #include <ferry/server.h>
+#include <stdbool.h>
 
 /* A listening socket, or -errno. A Unix socket file that nobody listens on is replaced. */
 int fy_sock_listen(const struct fy_addr *addr, const ferry_socket_options *options);
@@ -17,6 +18,9 @@ int fy_sock_connect(const struct fy_sockaddr *to, const ferry_socket_options *op
 
 /* Sets the options of a connection's socket. They are hints: what the kernel refuses is left as it is. */
 void fy_sock_options(int fd, const ferry_socket_options *options);
+
+/* Whether it is connected to a socket of this machine: both ends have the same address, or it is a Unix socket. A hint. */
+bool fy_sock_is_local(int fd);
 
 /* -EINVAL for a negative size, or a name the kernel does not have. */
 int fy_sock_check(const ferry_socket_options *options);
