@@ -331,8 +331,9 @@ class SudokuWorkers(Sudoku):
             self.assertTrue(clients.read_all(client) == request("NoSolution") * count + BAD)
 
     def test_stops_behind_the_last_answer(self):
-        """What the workers have when the signal comes is answered before the connection is closed."""
-        count = LONG_TIME
+        """What the workers have when the signal comes is answered before the connection is closed. That it is answered within
+        the time of grace, also on a busy machine, is for the test to see to."""
+        count = LONG_TIME // 4
         with self.start_with_stats("--in-flight", str(count)) as program, clients.connect(program.address) as client:
             client.sendall(request(LONG_ONE) * count)
             server.wait_until(lambda: self.stats(program)["requests"] == str(count), "all are with the workers")
