@@ -69,7 +69,8 @@ typedef struct ferry_service {
     size_t max_input;         /* unconsumed bytes kept before -EMSGSIZE; 0 = 1 MiB */
     unsigned idle_timeout_ms; /* no byte either way for so long: -ETIMEDOUT; 0 = off */
     unsigned linger_ms;       /* how long ferry_close() waits for a peer that makes no progress; 0 = 5000 */
-    uint64_t min_send_rate; /* bytes/s the peer must acknowledge while bytes are pending, over some seconds; 0 = off */
+    uint64_t min_send_rate; /* bytes/s the peer must acknowledge while bytes are pending, or a close waits for it, over
+                               some seconds; 0 = off */
     unsigned max_conns;     /* open at once on this listener; more are accepted and closed, counted; 0 = no limit */
     unsigned max_conns_per_peer; /* the same for one source address */
 

@@ -64,6 +64,12 @@ static struct rate *rate_of(ferry_conn *c)
     return (struct rate *)(void *)((char *)(c + 1) + c->driver->extra);
 }
 
+/* Whether the peer is to take something now. What only the kernel still has counts in a close alone, which waits for it. */
+static bool owes(ferry_conn *c)
+{
+    return fy_outbox_pending(&c->out) > 0 || (c->closing && fy_close_acked(c) < c->out.written);
+}
+
 static void check_rate(ferry_conn *c)
 {
     uint64_t rate = c->driver->min_rate;
@@ -71,7 +77,7 @@ static void check_rate(ferry_conn *c)
     if (rate == 0)
         return;
     struct rate *window = rate_of(c);
-    if (fy_outbox_pending(&c->out) == 0) {
+    if (!owes(c)) {
         window->since = 0;
         return;
     }
