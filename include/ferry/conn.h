@@ -115,7 +115,8 @@ typedef struct ferry_stats {
     uint64_t drops;        /* send calls refused */
     int drop_reason;       /* why the last one was: -ESHUTDOWN (after a shutdown), -ENOTCONN (after the close),
                                -ENOBUFS (over a limit), -ECANCELED (a transfer given up); 0 = none was */
-    uint64_t acknowledged; /* bytes the peer's TCP has acknowledged; Unix sockets: that the peer has read */
+    uint64_t acknowledged; /* bytes the peer's TCP has acknowledged; Unix sockets: that the peer has read. Asked for
+                               anew on the connection's loop; another thread has the last answer */
     ferry_verdict verdict;
 } ferry_stats;
 

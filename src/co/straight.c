@@ -308,12 +308,14 @@ void fy_co_hold_back(ferry_conn *conn)
 static int refused(ferry_conn *conn)
 {
     struct fy_straight *s = fy_straight_of(conn);
-    ferry_stats stats;
-    ferry_conn_stats(conn, &stats);
-    if (!s || stats.drops == s->drops_told)
+    fy_lock(&conn->out.lock);
+    unsigned drops = (unsigned)conn->out.drops;
+    int why = conn->out.drop_reason;
+    fy_unlock(&conn->out.lock);
+    if (!s || drops == s->drops_told)
         return 0;
-    s->drops_told = (unsigned)stats.drops;
-    return stats.drop_reason;
+    s->drops_told = drops;
+    return why;
 }
 
 int ferry_flush(ferry_conn *conn)

@@ -24,7 +24,9 @@ uint64_t fy_close_acked(ferry_conn *c)
     uint64_t left = unacked < 0 ? written : (uint64_t)unacked;
     if (left > 0 && c->fin_out)
         left--; /* the FIN counts as one */
-    c->acked = left < written ? written - left : 0;
+    if (left < written &&
+        written - left > c->acked) /* what another thread writes meanwhile is unacknowledged already */
+        c->acked = written - left;
     return c->acked;
 }
 

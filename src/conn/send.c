@@ -172,6 +172,8 @@ void ferry_conn_unref(ferry_conn *conn)
 void ferry_conn_stats(const ferry_conn *conn, ferry_stats *stats)
 {
     ferry_conn *c = (ferry_conn *)conn; /* the lock is not part of what is promised to be const */
+    if (fy_loop_here(c->loop) && c->source.fd >= 0)
+        fy_close_acked(c);
     fy_lock(&c->out.lock);
     *stats = (ferry_stats){
         .received = atomic_load_explicit(&c->received, memory_order_relaxed),
