@@ -73,7 +73,7 @@ check-uml:
 	@cmake/deps.sh build test uml
 	cmake --preset test
 	cmake --build --preset test
-	tests/uml/run.sh -R '^(unit|net|co)_' build/test epoll uring
+	tests/uml/run.sh -R '^(unit|net|co|complaints)_' build/test epoll uring
 
 fuzz:
 	@cmake/deps.sh build test check
