@@ -79,8 +79,7 @@ fuzz:
 	@cmake/deps.sh build test check
 	cmake --preset fuzz
 	cmake --build --preset fuzz
-	FERRY_BACKEND=uring tests/fuzz/run.sh build/fuzz $$(($(SECONDS) / 2))
-	FERRY_BACKEND=epoll tests/fuzz/run.sh build/fuzz $$(($(SECONDS) / 2))
+	tests/fuzz/run.sh build/fuzz $$(($(SECONDS) / 2)) epoll uring
 
 coverage:
 	@cmake/deps.sh build test coverage
