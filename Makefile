@@ -10,6 +10,7 @@
 #                  them: make check-asan, ...
 #   make check-uring  the tests of make test over io_uring
 #   make check-uml those of the library over both backends on an older kernel, Debian's user-mode-linux
+#   make check-model  every state of the models of what is lock-free or under a lock, by spin
 #   make fuzz      libFuzzer, a minute for each target, half of it over each backend; SECONDS=3600 makes it an hour
 #   make coverage  which lines and branches of src the tests of make test run, over both backends
 #   make mutants   breaks the library, a line at a time, and looks whether a test fails each time
@@ -26,8 +27,8 @@ PREFIX ?= /usr/local
 SECONDS ?= 60
 PRESETS_CHECKED := asan tsan clang-asan clang-tsan valgrind
 
-.PHONY: all deps demo test check check-uring check-valgrind-uring check-uml fuzz coverage mutants check-big check-stress bench bench-quick bench-build \
-	lint format install clean $(PRESETS_CHECKED:%=check-%)
+.PHONY: all deps demo test check check-uring check-valgrind-uring check-uml check-model fuzz coverage mutants check-big check-stress \
+	bench bench-quick bench-build lint format install clean $(PRESETS_CHECKED:%=check-%)
 
 all:
 	@command -v cmake >/dev/null && command -v ninja >/dev/null || \
@@ -74,6 +75,10 @@ check-uml:
 	cmake --preset test
 	cmake --build --preset test
 	tests/uml/run.sh -R '^(unit|net|co|complaints)_' build/test epoll uring
+
+check-model:
+	@cmake/deps.sh build model
+	tests/model/run.py
 
 fuzz:
 	@cmake/deps.sh build test check

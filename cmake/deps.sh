@@ -15,7 +15,8 @@ packages_for() {
     check) echo clang libclang-rt-14-dev valgrind ;;
     uml) echo user-mode-linux kmod ;;
     coverage) echo gcovr ;;
-    *) echo "deps.sh: no such part: $1 (build, test, lint, check, bench, uml, coverage)" >&2 && return 1 ;;
+    model) echo spin ;;
+    *) echo "deps.sh: no such part: $1 (build, test, lint, check, bench, uml, coverage, model)" >&2 && return 1 ;;
     esac
 }
 
