@@ -7,7 +7,7 @@ set -eu
 
 packages_for() {
     case $1 in
-    build) echo build-essential cmake ninja-build pkg-config libssl-dev ;;
+    build) echo build-essential cmake ninja-build pkg-config libssl-dev libseccomp-dev ;;
     test) echo libcmocka-dev openssl python3 curl socat netcat-openbsd iproute2 procps gdb \
         gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
     bench) echo iproute2 liburing-dev libboost-context-dev libuv1-dev libevent-dev libasio-dev golang-go nginx-light gnuplot-nox ;;

@@ -3,7 +3,8 @@
 
 FERRY_BUILD is the build directory. FERRY_STYLE is the style that servers drive their connections in; unset, they are not
 told. FERRY_LAUNCHER is a command to run the program under, such as valgrind's.
-FERRY_TEST_SLOW says how many times slower than usual that makes it; the files are that much smaller.
+FERRY_TEST_SLOW says how many times slower than usual that makes it; the files are that much smaller. Servers are not confined
+then: who looks into a program (sanitizers, valgrind, gcov) opens files and starts processes in its name.
 Timeouts here are fail-safes against a hang; no test passes or fails by the clock.
 """
 
@@ -33,6 +34,8 @@ STYLES = ("reactor", "coroutine")
 
 def command(*arguments):
     launcher = shlex.split(os.environ.get("FERRY_LAUNCHER", ""))
+    if arguments[:1] == ("serve",) and "FERRY_TEST_SLOW" in os.environ:
+        arguments = ("serve", "--confine", "off", *arguments[1:])
     return [*launcher, os.path.join(os.environ["FERRY_BUILD"], "ferry"), *map(str, arguments)]
 
 
@@ -80,14 +83,15 @@ def wait_until(condition, what):
 class Process:
     """The program, started; what it prints goes to files. Leaving the context kills what is still running."""
 
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, **options):
         self.arguments = arguments
+        self.options = options
         self.result = None
 
     def __enter__(self):
         self.out = tempfile.TemporaryFile()
         self.err = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(command(*self.arguments), stdout=self.out, stderr=self.err)
+        self.process = subprocess.Popen(command(*self.arguments), stdout=self.out, stderr=self.err, **self.options)
         return self
 
     def __exit__(self, kind, value, trace):
@@ -119,9 +123,9 @@ class Process:
 class Serve(Process):
     """ferry serve. Leaving the context stops it by SIGTERM, and expects status 0."""
 
-    def __init__(self, *arguments, listen="127.0.0.1:0"):
+    def __init__(self, *arguments, listen="127.0.0.1:0", **options):
         style = ("--style", STYLE) if STYLE else ()
-        super().__init__("serve", "--listen", listen, *style, *arguments)
+        super().__init__("serve", "--listen", listen, *style, *arguments, **options)
 
     def __enter__(self):
         super().__enter__()

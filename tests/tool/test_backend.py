@@ -1,43 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The ferry program where io_uring is refused, here by a seccomp filter: it says why in one line, or goes on without."""
 
-import ctypes
 import errno
 import os
-import struct
 import unittest
 
 from program import Case, Serve, run
+from refusing import refuse
 
 IO_URING_SETUP = 425  # on every processor
-PR_SET_SECCOMP, SECCOMP_MODE_FILTER, PR_SET_NO_NEW_PRIVS = 22, 2, 38
-LOAD_NUMBER, JUMP_UNLESS, RETURN = 0x20, 0x15, 0x06
-FAIL, ALLOW = 0x00050000, 0x7FFF0000
-
-
-class Program(ctypes.Structure):
-    _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_char_p))
-
-
-def refuse(number):
-    """What the new process does before it becomes the program: from then on io_uring_setup(2) fails with that number."""
-    rows = (
-        (LOAD_NUMBER, 0, 0, 0),
-        (JUMP_UNLESS, 0, 1, IO_URING_SETUP),
-        (RETURN, 0, 0, FAIL | number),
-        (RETURN, 0, 0, ALLOW),
-    )
-    code = b"".join(struct.pack("=HBBI", *row) for row in rows)
-    libc = ctypes.CDLL(None, use_errno=True)
-
-    def install():
-        filter_program = Program(len(rows), code)
-        if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(
-            PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(filter_program)
-        ):
-            os._exit(99)
-
-    return install
 
 
 class Refused(Case):
@@ -51,7 +22,7 @@ class Refused(Case):
         self.environment = {name: value for name, value in os.environ.items() if name != "FERRY_BACKEND"}
 
     def refused(self, number, *arguments, **environment):
-        return run(*arguments, preexec_fn=refuse(number), env={**self.environment, **environment})
+        return run(*arguments, preexec_fn=refuse(IO_URING_SETUP, number), env={**self.environment, **environment})
 
     def test_who_asks_is_told(self):
         for number, why in self.ROWS:

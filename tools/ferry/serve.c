@@ -30,6 +30,18 @@ static const char *parse_style(const char *text, void *into)
     return "one of reactor, coroutine";
 }
 
+static const char *parse_confine(const char *text, void *into)
+{
+    static const char *const names[] = {[CONFINE_AUTO] = "auto", [CONFINE_REQUIRE] = "require", [CONFINE_OFF] = "off"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *(enum confine *)into = (enum confine)i;
+            return NULL;
+        }
+    }
+    return "one of auto, require, off";
+}
+
 static const struct option options[] = {
     {'m', "mode", "MODE", "how: zerocopy (default), chunk, shared or whole", parse_mode,
      offsetof(struct serve_options, mode)},
@@ -44,6 +56,10 @@ static const struct option options[] = {
      offsetof(struct serve_options, rate)},
     {'g', "grace", "SECONDS", "how long SIGTERM lets transfers finish (default 10)", parse_seconds,
      offsetof(struct serve_options, grace_ms)},
+    {'u', "user", "NAME", "become that user when it listens; for root", parse_user,
+     offsetof(struct serve_options, user)},
+    {'c', "confine", "HOW", "auto (default: as far as the kernel can), require or off", parse_confine,
+     offsetof(struct serve_options, confine)},
     {'q', "quiet", NULL, "no line on stderr for each connection", parse_flag, offsetof(struct serve_options, quiet)},
 };
 
@@ -54,6 +70,8 @@ static const struct syntax syntax = {
     .notes = "Modes: whole reads FILE once into memory; chunk opens it for each connection and sends\n"
              "64 KiB pieces; shared does so with one open file for all; zerocopy leaves it to the kernel.\n"
              "Addresses: 127.0.0.1:8888, [::1]:8888, :8888, localhost:8888, unix:PATH, unix:@NAME.\n"
+             "Confined, it can open no file but FILE (chunk: those in its folder), run no program, open no\n"
+             "socket, make no connection, should a client ever take it over.\n"
              "Sizes and rates take the suffixes K, M, G and T: 1024 bytes, its square, and so on.\n"
              "\n"
              "'listening on ADDRESS' on stdout tells that it is ready. SIGINT or SIGTERM: takes no more\n"
@@ -90,6 +108,7 @@ static int announce(const struct server *server)
 static int run_pool(struct server *server)
 {
     int status = announce(server);
+    tell_rights(server);
     int error = status == STATUS_DONE ? ferry_pool_run(server->pool) : 0;
     return error == 0 ? status : complain_of_pool("serve", -error);
 }
@@ -107,6 +126,8 @@ static int serve(struct server *server)
         return complain_of_pool("serve", errno);
     int status = listen_on(server);
     if (status == STATUS_DONE)
+        status = give_up_rights(server);
+    if (status == STATUS_DONE)
         status = run_pool(server);
     ferry_pool_free(server->pool);
     unsigned cut = atomic_load(&server->cut);
@@ -120,6 +141,7 @@ static int serve(struct server *server)
 static int run(int argc, char **argv)
 {
     struct server server = {
+        .root.fd = -1,
         .options = {.mode = mode_find("zerocopy"),
                     .style = &reactor_style,
                     .listen = "127.0.0.1:8888",
@@ -129,12 +151,18 @@ static int run(int argc, char **argv)
     int status = options_parse(&syntax, argv, &server.options, &server.path);
     if (status != PARSED)
         return status;
-    int error = server.options.mode->prepare(&server);
-    if (error != 0) {
-        complain("serve", "%s: %s", server.path, error == -EINVAL ? "not a regular file" : ferry_strerror(error));
+    if (server.options.user.name != NULL && !user_may_become()) {
+        complain("serve", "--user: only root can become another user");
         return STATUS_FAILED;
     }
-    status = serve(&server);
+    int error = server.options.mode->prepare(&server);
+    if (error == 0) {
+        status = serve(&server);
+    } else {
+        complain("serve", "%s: %s", server.path, file_strerror(error));
+        status = STATUS_FAILED;
+    }
+    root_fini(&server.root);
     ferry_file_unref(server.file);
     ferry_blob_unref(server.blob);
     return status;

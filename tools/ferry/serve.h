@@ -3,6 +3,7 @@
  * ferry serve: what its files share.
  *
  *     serve.c            the command line, the pool, the listener
+ *     serve_rights.c     giving up what is not needed for serving, before it begins
  *     serve_mode.c       the modes: where the bytes come from and how a piece of them is sent
  *     serve_stream.c     one connection's way through the file: what may be sent when, and its end
  *     serve_reactor.c    a style: callbacks take the stream from piece to piece
@@ -13,13 +14,18 @@
 #ifndef FERRY_TOOL_SERVE_H
 #define FERRY_TOOL_SERVE_H
 
+#include "confine.h"
+#include "root.h"
 #include "tool.h"
+#include "user.h"
 #include <stdatomic.h>
 
 struct mode;
 struct style;
 
 enum { BEAT_MS = 50 }; /* how often a stream earns credit for its rate */
+
+enum confine { CONFINE_AUTO, CONFINE_REQUIRE, CONFINE_OFF };
 
 struct serve_options {
     const struct mode *mode;
@@ -30,6 +36,8 @@ struct serve_options {
     uint64_t rate; /* bytes a second and connection; 0 = no limit */
     unsigned grace_ms;
     bool quiet;
+    struct user user;
+    enum confine confine;
 };
 
 struct server {
@@ -39,7 +47,9 @@ struct server {
     ferry_listener *listener;
     ferry_file *file; /* the one all connections share, in the modes that have one */
     ferry_blob *blob; /* the same of the whole file in memory */
-    atomic_uint cut;  /* streams that the end of the grace time, or a second signal, cut off */
+    struct root root; /* where each connection opens its file, in the mode that does so */
+    struct confined confined;
+    atomic_uint cut; /* streams that the end of the grace time, or a second signal, cut off */
 };
 
 /* One connection's way through the file. It is the connection's context; its loop alone touches it. */
@@ -72,8 +82,18 @@ struct style {
 extern const struct style reactor_style;
 extern const struct style coroutine_style;
 
+/* Gives up what is not needed any more: other users' rights, and by the kernel's means all but serving. STATUS_DONE, or
+ * another after a complaint. After listening, before the pool's threads. */
+int give_up_rights(struct server *server);
+
+/* Says on stderr how far that went. */
+void tell_rights(const struct server *server);
+
 /* The mode of that name, or NULL. */
 const struct mode *mode_find(const char *name);
+
+/* What a mode says of the file, in words. */
+const char *file_strerror(int error);
 
 /* How connections are served, in the style that the options ask for. */
 ferry_service stream_service(struct server *server);

@@ -44,23 +44,36 @@ static int share_file(struct stream *stream)
     return 0;
 }
 
-static int open_own(struct stream *stream)
+static int open_in_root(const struct server *server, ferry_file **file)
 {
-    stream->file = ferry_file_open(stream->server->path);
-    if (stream->file == NULL)
-        return -errno;
-    stream->size = ferry_file_size(stream->file);
-    return 0;
+    int fd = root_open(&server->root);
+    if (fd < 0)
+        return fd == -ENXIO ? -EINVAL : fd; /* open(2): a Unix socket, a device without a driver */
+    *file = ferry_file_from_fd(fd);
+    if (*file != NULL)
+        return 0;
+    int error = -errno;
+    close(fd);
+    return error;
 }
 
-/* Nothing to keep: each connection will open the file. It must be there now, though. */
+static int open_own(struct stream *stream)
+{
+    int error = open_in_root(stream->server, &stream->file);
+    if (error == 0)
+        stream->size = ferry_file_size(stream->file);
+    return error;
+}
+
+/* Each connection will open the file, in the folder it is in now. It must be there already, though. */
 static int check_file(struct server *server)
 {
-    ferry_file *file = ferry_file_open(server->path);
-    if (file == NULL)
-        return -errno;
+    ferry_file *file = NULL;
+    int error = root_init(&server->root, server->path);
+    if (error == 0)
+        error = open_in_root(server, &file);
     ferry_file_unref(file);
-    return 0;
+    return error;
 }
 
 /* One buffer a loop, warm in the cache: what the kernel does not take at once, ferry_send() copies. */
@@ -145,4 +158,16 @@ const struct mode *mode_find(const char *name)
         if (strcmp(modes[i].name, name) == 0)
             return &modes[i];
     return NULL;
+}
+
+const char *file_strerror(int error)
+{
+    switch (error) {
+    case -EINVAL:
+        return "not a regular file";
+    case -EXDEV:
+        return "it leads out of its folder";
+    default:
+        return ferry_strerror(error);
+    }
 }

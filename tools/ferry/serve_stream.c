@@ -40,7 +40,7 @@ struct stream *stream_new(ferry_conn *conn, struct server *server)
 void stream_give_up(const struct stream *stream, int error)
 {
     if (ferry_conn_error(stream->conn) == 0) /* else it is known already, and on_close tells */
-        complain("serve", "%s: %s: %s", stream->peer, stream->server->path, ferry_strerror(error));
+        complain("serve", "%s: %s: %s", stream->peer, stream->server->path, file_strerror(error));
     ferry_abort(stream->conn);
 }
 
