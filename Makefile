@@ -16,6 +16,10 @@
 #   make mutants   breaks the library, a line at a time, and looks whether a test fails each time
 #   make check-big downloads of many GiB
 #   make check-stress  the relay between clients and targets that do anything; SECONDS=3600 makes it an hour
+#   make check-load  a server that is held, stormed, starved, and a soak under AddressSanitizer and valgrind; SECONDS=2400 makes it
+#                  ten minutes over each backend
+#   make check-faults  each system call made to fail, and faults that nobody may notice under the library's own tests; FULL=1: all
+#                  of them
 #   make bench     speed, beside other libraries and the bare system calls, into docs/benchmarks; about twelve minutes, on a
 #                  calm machine. make bench-quick takes two, and only prints
 #   make lint      clang-format, clang-tidy, cppcheck, shellcheck;  make format applies the first
@@ -28,7 +32,7 @@ SECONDS ?= 60
 PRESETS_CHECKED := asan tsan clang-asan clang-tsan valgrind
 
 .PHONY: all deps demo test check check-uring check-valgrind-uring check-uml check-model fuzz coverage mutants check-big check-stress \
-	bench bench-quick bench-build lint format install clean $(PRESETS_CHECKED:%=check-%)
+	check-load check-faults bench bench-quick bench-build lint format install clean $(PRESETS_CHECKED:%=check-%)
 
 all:
 	@command -v cmake >/dev/null && command -v ninja >/dev/null || \
@@ -110,6 +114,24 @@ check-stress:
 	cmake --preset test
 	cmake --build --preset test
 	FERRY_STRESS_SECONDS=$$(($(SECONDS) / 4)) ctest --preset stress
+
+check-load:
+	@cmake/deps.sh build test check
+	cmake --preset test
+	cmake --build --preset test
+	ctest --preset load
+	cmake --preset asan
+	cmake --build --preset asan
+	FERRY_LOAD_SECONDS=$$(($(SECONDS) / 4)) ctest --preset load-asan
+	cmake --preset valgrind
+	cmake --build --preset valgrind
+	FERRY_LOAD_SECONDS=$$(($(SECONDS) / 10)) ctest --preset load-valgrind
+
+check-faults:
+	@cmake/deps.sh build test
+	cmake --preset test
+	cmake --build --preset fault
+	FERRY_FAULT_FULL='$(FULL)' ctest --preset fault
 
 bench: bench-build
 	bench/run.py --out docs/benchmarks build/bench
