@@ -365,6 +365,39 @@ static void no_signal_when_the_peer_is_gone(void)
     assert_true(action.sa_handler == SIG_DFL);
 }
 
+static void hold(void *arg)
+{
+    struct count *steps = arg;
+    count_add(steps, 1);
+    count_wait(steps, 2);
+}
+
+/* The loop is held, so it is the thread that meets the end: its first send has the peer's kernel answer by a reset, and the
+ * next, which comes late enough to be no hurry, is told. */
+static void no_signal_where_a_thread_is_told_first(void)
+{
+    for (size_t way = 1; way < WAYS; way++) {
+        struct host host;
+        struct count steps = {0};
+        case_row("way %zu", way);
+        host_start(&host, &plain);
+        int fd = peer_connect(host.address);
+        struct deaf deaf = {.conn = watch_conn(&host.watch, 0), .way = way};
+        ferry_conn_pause(deaf.conn);
+        host_settle(&host);
+        ferry_post(ferry_pool_loop(host.pool, 0), hold, &steps);
+        count_wait(&steps, 1);
+        peer_close(fd);
+        for (int i = 0; i < 2; i++) {
+            sleep_ms(2);
+            send_to_the_deaf(&deaf);
+        }
+        assert_reason(ferry_conn_error(deaf.conn), -ECONNRESET);
+        count_add(&steps, 1);
+        host_stop(&host);
+    }
+}
+
 /* The same where the loop is turned by a thread that holds no signal back. */
 static void no_signal_in_a_foreign_loop(void)
 {
@@ -406,6 +439,7 @@ const struct test_case test_cases[] = {
     {"room_that_comes_while_another_thread_writes", room_that_comes_while_another_thread_writes},
     {"no_callback_runs_inside_a_send", no_callback_runs_inside_a_send},
     {"no_signal_when_the_peer_is_gone", no_signal_when_the_peer_is_gone},
+    {"no_signal_where_a_thread_is_told_first", no_signal_where_a_thread_is_told_first},
     {"no_signal_in_a_foreign_loop", no_signal_in_a_foreign_loop},
     {NULL, NULL},
 };
