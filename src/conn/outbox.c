@@ -196,10 +196,11 @@ static ssize_t write_front(ferry_conn *c, uint64_t limit, bool *full)
 static void send_fin(ferry_conn *c)
 {
     step_out(c);
-    fy_sys_shutdown_write(c->source.fd); /* fails only when the connection has broken, which the loop will be told */
+    int error = fy_sys_shutdown_write(c->source.fd);
     fy_lock(&c->out.lock);
     c->out.fin_sent = true;
-    fy_conn_mark(c, FY_DUE_FIN);
+    if (error == 0) /* else it has broken, which the loop will be told, and there is no FIN to acknowledge */
+        fy_conn_mark(c, FY_DUE_FIN);
 }
 
 /* The peer has finished, and nothing was ever sent: the FIN can be left to close(2). */

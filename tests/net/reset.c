@@ -8,8 +8,11 @@
 #include "peer.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,6 +122,52 @@ static void a_killed_process(void)
     host_stop(&host);
 }
 
+/* What was sent stands in front of a shut window, and the reset has come, when the loop makes the half-close. */
+struct late_shutdown {
+    int peer;      /* that resets */
+    unsigned port; /* its own */
+    int unacked;   /* bytes, by the kernel's count */
+};
+
+static size_t reset_and_shut_down(ferry_conn *conn, const void *data, size_t len, void *arg)
+{
+    struct late_shutdown *late = arg;
+    (void)data;
+    struct pollfd ours = {.fd = peer_other_end(late->port)};
+    peer_reset(late->peer);
+    assert_int_equal(poll(&ours, 1, (int)case_patience_ms()), 1);
+    assert_int_equal(ioctl(ours.fd, SIOCOUTQ, &late->unacked), 0);
+    ferry_shutdown(conn);
+    return len;
+}
+
+static bool is_drained(void *arg)
+{
+    return ferry_conn_pending(arg) == 0;
+}
+
+static void before_a_shutdown(void)
+{
+    enum { LEN = 100000 };
+    struct host host;
+    struct late_shutdown late = {0};
+    ferry_stats stats;
+    const ferry_service service = {.arg = &late, .on_data = reset_and_shut_down, .socket.send_buffer = 1024 * 1024};
+    host_start(&host, &service);
+    late.peer = peer_connect_with(host.address, &tiny);
+    late.port = peer_port(late.peer);
+    ferry_conn *conn = watch_conn(&host.watch, 0);
+    char *data = pattern_new(1, LEN);
+    ferry_send(conn, data, LEN);
+    free(data);
+    wait_until(is_drained, conn);
+    peer_write(late.peer, "now", 3);
+    assert_reason(watch_reason(&host.watch, 0, &stats), -ECONNRESET);
+    assert_true(late.unacked > 0);
+    assert_int_equal(stats.acknowledged, LEN - (uint64_t)late.unacked);
+    host_stop(&host);
+}
+
 /* Many resets at random moments of a busy exchange. */
 static size_t echo(ferry_conn *conn, const void *data, size_t len, void *arg)
 {
@@ -151,6 +200,7 @@ const struct test_case test_cases[] = {
     {"told_while_paused", told_while_paused},
     {"told_while_paused_by_another_thread", told_while_paused_by_another_thread},
     {"a_killed_process", a_killed_process},
+    {"before_a_shutdown", before_a_shutdown},
     {"at_any_moment", at_any_moment},
     {NULL, NULL},
 };
