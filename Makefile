@@ -14,6 +14,8 @@
 #   make fuzz      libFuzzer, a minute for each target, half of it over each backend; SECONDS=3600 makes it an hour
 #   make coverage  which lines and branches of src the tests of make test run, over both backends
 #   make mutants   breaks the library, a line at a time, and looks whether a test fails each time
+#   make check-sim random programs in a simulated machine, a million steps and then a minute; SECONDS=3600 makes it an hour,
+#                  FROM=1000000 begins with another seed
 #   make check-big downloads of many GiB
 #   make check-stress  the relay between clients and targets that do anything; SECONDS=3600 makes it an hour
 #   make check-load  a server that is held, stormed, starved, and a soak under AddressSanitizer and valgrind; SECONDS=2400 makes it
@@ -29,10 +31,11 @@
 
 PREFIX ?= /usr/local
 SECONDS ?= 60
+FROM ?= 1000
 PRESETS_CHECKED := asan tsan clang-asan clang-tsan valgrind
 
 .PHONY: all deps demo test check check-uring check-valgrind-uring check-uml check-model fuzz coverage mutants check-big check-stress \
-	check-load check-faults bench bench-quick bench-build lint format install clean $(PRESETS_CHECKED:%=check-%)
+	check-load check-faults check-sim bench bench-quick bench-build lint format install clean $(PRESETS_CHECKED:%=check-%)
 
 all:
 	@command -v cmake >/dev/null && command -v ninja >/dev/null || \
@@ -102,6 +105,14 @@ coverage:
 mutants:
 	@cmake/deps.sh build test
 	tests/mutants/mutants.py build/mutants
+
+# A million steps take some seconds; the rest of the time goes to the seeds from FROM on.
+check-sim:
+	@cmake/deps.sh build test
+	cmake --preset test
+	cmake --build --preset test --target sim
+	build/test/tests/sim/sim --steps 1000000 --all-states
+	build/test/tests/sim/sim --from $(FROM) --seconds $(SECONDS)
 
 check-big:
 	@cmake/deps.sh build test
