@@ -376,6 +376,7 @@ static void *write_zeros(void *arg)
     const int *fd = arg;
     for (size_t i = 1; i < scale(2000); i++)
         peer_write(*fd, zeros, 1 + i % sizeof zeros);
+    peer_half_close(*fd);
     return NULL;
 }
 
@@ -410,11 +411,10 @@ static void messages_of_others_stay_whole(void)
         zeros += skip_zeros(relay.far);
         assert_true(frame_read(&reader, relay.far));
     }
-    pthread_join(frames, NULL);
-    pthread_join(filler, NULL);
-    peer_half_close(relay.near);
     zeros += skip_zeros(relay.far);
     peer_expect_eof(relay.far);
+    pthread_join(frames, NULL);
+    pthread_join(filler, NULL);
     for (size_t i = 1; i < scale(2000); i++)
         written += 1 + i % 3000;
     assert_int_equal(zeros, written);
