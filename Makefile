@@ -22,6 +22,7 @@
 #                  ten minutes over each backend
 #   make check-faults  each system call made to fail, and faults that nobody may notice under the library's own tests; FULL=1: all
 #                  of them
+#   make check-network  transfers over bad networks, as root; SECONDS=3600 makes it an hour
 #   make bench     speed, beside other libraries and the bare system calls, into docs/benchmarks; about twelve minutes, on a
 #                  calm machine. make bench-quick takes two, and only prints
 #   make lint      clang-format, clang-tidy, cppcheck, shellcheck;  make format applies the first
@@ -35,7 +36,7 @@ FROM ?= 1000
 PRESETS_CHECKED := asan tsan clang-asan clang-tsan valgrind
 
 .PHONY: all deps demo test check check-uring check-valgrind-uring check-uml check-model fuzz coverage mutants check-big check-stress \
-	check-load check-faults check-sim bench bench-quick bench-build lint format install clean $(PRESETS_CHECKED:%=check-%)
+	check-load check-faults check-sim check-network bench bench-quick bench-build lint format install clean $(PRESETS_CHECKED:%=check-%)
 
 all:
 	@command -v cmake >/dev/null && command -v ninja >/dev/null || \
@@ -143,6 +144,12 @@ check-faults:
 	cmake --preset test
 	cmake --build --preset fault
 	FERRY_FAULT_FULL='$(FULL)' ctest --preset fault
+
+check-network:
+	@cmake/deps.sh build test network
+	cmake --preset test
+	cmake --build --preset test
+	FERRY_NETWORK_SECONDS=$$(($(SECONDS) / 8)) ctest --preset network
 
 bench: bench-build
 	bench/run.py --out docs/benchmarks build/bench

@@ -14,9 +14,10 @@ packages_for() {
     lint) echo clang clang-format clang-tidy cppcheck shellcheck ;;
     check) echo clang libclang-rt-14-dev valgrind ;;
     uml) echo user-mode-linux kmod ;;
+    network) echo nftables iproute2 procps ;;
     coverage) echo gcovr ;;
     model) echo spin ;;
-    *) echo "deps.sh: no such part: $1 (build, test, lint, check, bench, uml, coverage, model)" >&2 && return 1 ;;
+    *) echo "deps.sh: no such part: $1 (build, test, lint, check, bench, uml, network, coverage, model)" >&2 && return 1 ;;
     esac
 }
 

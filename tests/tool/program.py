@@ -91,7 +91,7 @@ class Process:
     def __enter__(self):
         self.out = tempfile.TemporaryFile()
         self.err = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(command(*self.arguments), stdout=self.out, stderr=self.err, **self.options)
+        self.process = subprocess.Popen(self.command(), stdout=self.out, stderr=self.err, **self.options)
         return self
 
     def __exit__(self, kind, value, trace):
@@ -101,6 +101,9 @@ class Process:
             print(f"{self.arguments}: {self.out_so_far()}{self.err_so_far()}", file=sys.stderr)
         self.out.close()
         self.err.close()
+
+    def command(self):
+        return command(*self.arguments)
 
     def signal(self, number):
         self.process.send_signal(number)
