@@ -4,6 +4,7 @@
  * where it would have gone without ferry. In processes of their own.
  */
 #include "case.h"
+#include "child.h"
 
 #include <ferry/ferry.h>
 #include <signal.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,43 +22,17 @@ struct fall {
     void (*handler)(int); /* of SIGSEGV, from before */
 };
 
-static void run(const struct fall *fall)
+static void run(void *arg)
 {
+    const struct fall *fall = arg;
     ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.threads = 1});
     const ferry_spawn_options options = {.name = fall->name, .stack_size = fall->stack_size};
+    (void)signal(SIGSEGV, fall->handler);
+    (void)signal(SIGUSR1, SIG_DFL);
     if (pool == NULL || ferry_spawn_as(ferry_pool_loop(pool, 0), fall->fn, NULL, &options) == NULL)
         _exit(90);
     (void)ferry_pool_run(pool);
     _exit(91);
-}
-
-/* Runs it in a child: returns how that ended, and what it said on stderr. */
-static int fall_in_a_child(const struct fall *fall, char *said, size_t cap)
-{
-    int pipes[2];
-    int status;
-    assert_int_equal(pipe(pipes), 0);
-    (void)fflush(NULL);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        const struct rlimit none = {0, 0};
-        (void)setrlimit(RLIMIT_CORE, &none);
-        (void)signal(SIGABRT, SIG_DFL);
-        (void)signal(SIGSEGV, fall->handler);
-        (void)signal(SIGUSR1, SIG_DFL);
-        (void)dup2(pipes[1], STDERR_FILENO);
-        run(fall);
-    }
-    (void)close(pipes[1]);
-    size_t len = 0;
-    ssize_t n;
-    while ((n = read(pipes[0], said + len, cap - 1 - len)) > 0)
-        len += (size_t)n;
-    said[len] = '\0';
-    (void)close(pipes[0]);
-    assert_true(waitpid(child, &status, 0) == child);
-    return status;
 }
 
 static unsigned sink;
@@ -84,25 +58,15 @@ static void overflow_later(void *arg)
     overflow(arg);
 }
 
-static void expect_sentence(const struct fall *fall, const char *sentence)
-{
-    char said[4096];
-    int status = fall_in_a_child(fall, said, sizeof said);
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT)
-        fail_msg("status %#x: %s", (unsigned)status, said);
-    if (strstr(said, sentence) == NULL)
-        fail_msg("it said: %s", said);
-}
-
 static void it_names_the_coroutine(void)
 {
-    expect_sentence(&(struct fall){.fn = overflow, .name = "the deep one"},
-                    "ferry: coroutine the deep one overflowed its stack of 65536 bytes\n");
-    expect_sentence(&(struct fall){.fn = overflow_later, .name = "later", .stack_size = 128 * 1024},
-                    "ferry: coroutine later overflowed its stack of 131072 bytes\n");
+    child_expect_abort(run, &(struct fall){.fn = overflow, .name = "the deep one"},
+                       "ferry: coroutine the deep one overflowed its stack of 65536 bytes\n");
+    child_expect_abort(run, &(struct fall){.fn = overflow_later, .name = "later", .stack_size = 128 * 1024},
+                       "ferry: coroutine later overflowed its stack of 131072 bytes\n");
     char sentence[100];
     (void)snprintf(sentence, sizeof sentence, "ferry: coroutine %p overflowed", (void *)(uintptr_t)overflow);
-    expect_sentence(&(struct fall){.fn = overflow}, sentence);
+    child_expect_abort(run, &(struct fall){.fn = overflow}, sentence);
 }
 
 static void fault(void *arg)
@@ -122,11 +86,11 @@ static void say_so(int number)
 static void another_fault_is_not_ours(void)
 {
     char said[65536];
-    int status = fall_in_a_child(&(struct fall){.fn = fault, .name = "faulty", .handler = say_so}, said, sizeof said);
+    int status = child_run(run, &(struct fall){.fn = fault, .name = "faulty", .handler = say_so}, said, sizeof said);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGUSR1);
     assert_null(strstr(said, "ferry: "));
-    status = fall_in_a_child(&(struct fall){.fn = fault, .name = "faulty", .handler = SIG_DFL}, said, sizeof said);
+    status = child_run(run, &(struct fall){.fn = fault, .name = "faulty", .handler = SIG_DFL}, said, sizeof said);
     assert_true(WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGSEGV);
     assert_null(strstr(said, "ferry: "));
