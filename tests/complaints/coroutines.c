@@ -8,7 +8,6 @@
 #include "../co/parked.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,7 +17,7 @@ static const struct peer_options tiny = {.receive_buffer = PEER_TINY_WINDOW};
 /* Addresses of thread-locals, errno's among them, are cached across a switch, and the coroutine goes on on another thread.
  * https://github.com/llvm/llvm-project/issues/47179, https://github.com/yyzybb537/libgo/issues/256,
  * https://github.com/mozy/mordor/issues/18. Here it stays on its own, whoever wakes it. */
-enum { LOOPS = 3, EACH = 4, STEPS = 30 };
+enum { LOOPS = 2, EACH = 4, STEPS = 32 };
 
 struct steadfast {
     struct host host;
@@ -31,11 +30,11 @@ static void block_a_while(void *arg)
     sleep_ms(1);
 }
 
-/* Each kind of waiting: for the loop, a timer, a worker, and whoever of the others is next, on whatever loop. */
-static void wait_somehow(ferry_channel *channel, size_t step)
+/* Each kind of waiting: for the loop, a timer, a worker, and a coroutine of the other loop. */
+static void wait_somehow(const struct steadfast *steadfast, size_t step)
 {
     int item = 1;
-    switch (step % 5) {
+    switch (step % 4) {
     case 0:
         ferry_yield();
         break;
@@ -45,24 +44,27 @@ static void wait_somehow(ferry_channel *channel, size_t step)
     case 2:
         assert_int_equal(ferry_offload(block_a_while, NULL), 0);
         break;
-    case 3:
-        assert_int_equal(ferry_channel_send(channel, &item), 0);
-        break;
     default:
-        assert_int_equal(ferry_channel_recv(channel, &item), 1);
+        if (ferry_loop_current() == ferry_pool_loop(steadfast->host.pool, 0))
+            assert_int_equal(ferry_channel_send(steadfast->channel, &item), 0);
+        else
+            assert_int_equal(ferry_channel_recv(steadfast->channel, &item), 1);
         break;
     }
 }
 
+/* Asked in a way that the compiler cannot take for asked before, which is what the complaint is about. */
+static int *(*volatile where_errno_is)(void) = __errno_location;
+
 static void stay_where_it_is(void *arg)
 {
-    struct steadfast *steadfast = arg;
-    const pthread_t thread = pthread_self();
-    const int *where = &errno;
+    const struct steadfast *steadfast = arg;
+    const pid_t thread = gettid();
+    const int *place = where_errno_is();
     for (size_t i = 0; i < STEPS; i++) {
-        wait_somehow(steadfast->channel, i);
-        assert_true(pthread_equal(thread, pthread_self()));
-        assert_ptr_equal(where, &errno);
+        wait_somehow(steadfast, i);
+        assert_int_equal(gettid(), thread);
+        assert_ptr_equal(where_errno_is(), place);
     }
 }
 
@@ -71,7 +73,7 @@ static void a_coroutine_never_changes_its_thread(void)
     static struct steadfast steadfast;
     ferry_co *cos[LOOPS * EACH];
     host_bare(&steadfast.host, LOOPS);
-    steadfast.channel = ferry_channel_new(sizeof(int), 2);
+    steadfast.channel = ferry_channel_new(sizeof(int), 1);
     assert_non_null(steadfast.channel);
     for (unsigned i = 0; i < LOOPS * EACH; i++)
         cos[i] = start(&steadfast.host, i % LOOPS, NULL, stay_where_it_is, &steadfast);
