@@ -211,6 +211,31 @@ static void nothing_is_no_deadline(void)
     host_stop(&host);
 }
 
+static size_t set_and_consume(ferry_conn *conn, const void *data, size_t len, void *arg)
+{
+    (void)data;
+    ferry_conn_set_deadline(conn, 1);
+    count_add(arg, 1);
+    return len;
+}
+
+/* One with callbacks waits for nothing, so it has none. */
+static void not_for_callbacks(void)
+{
+    struct host host;
+    struct count set = {0};
+    host_start(&host, &(ferry_service){.on_data = set_and_consume, .arg = &set});
+    int fd = peer_connect(host.address);
+    peer_write(fd, "x", 1);
+    count_wait(&set, 1);
+    sleep_ms(5);
+    peer_write(fd, "x", 1);
+    count_wait(&set, 2);
+    peer_close(fd);
+    assert_reason(watch_reason(&host.watch, 0, NULL), 0);
+    host_stop(&host);
+}
+
 /* It is the connection's, and no other's. */
 static void sleep_through(ferry_conn *conn, void *arg)
 {
@@ -235,5 +260,6 @@ const struct test_case test_cases[] = {
     {"nothing_is_no_deadline", nothing_is_no_deadline},
     {"it_is_for_its_connection_alone", it_is_for_its_connection_alone},
     {"nothing_is_read_after_it", nothing_is_read_after_it},
+    {"not_for_callbacks", not_for_callbacks},
     {NULL, NULL},
 };

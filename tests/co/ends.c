@@ -267,9 +267,52 @@ static void a_coroutine_may_outlive_its_connection(void)
     assert_int_equal(count_get(&stay.closed), 1);
 }
 
+/* More than is kept is taken as it comes: the end, and a reset, come in the midst of it. Nothing is nothing. */
+struct long_read {
+    struct host host;
+    ssize_t got;
+};
+
+static void read_long(ferry_conn *conn, void *arg)
+{
+    struct long_read *read = arg;
+    char bytes[1000];
+    assert_int_equal(ferry_recv_exact(conn, bytes, 0), 0);
+    assert_int_equal(ferry_recv(conn, bytes, 0), -EINVAL);
+    read->got = ferry_recv_exact(conn, bytes, sizeof bytes);
+}
+
+static void a_long_read_is_cut_short(void)
+{
+    static const struct {
+        void (*end)(int fd);
+        ssize_t got;
+    } rows[] = {{peer_close, 300}, {peer_reset, -ECONNRESET}};
+    for (size_t i = 0; i < 2; i++) {
+        static struct long_read read;
+        ferry_stats stats;
+        static const char bytes[300];
+        case_row("row %zu", i);
+        read = (struct long_read){.got = -1};
+        host_start(&read.host, &(ferry_service){.serve = read_long, .arg = &read, .max_input = 200});
+        int fd = peer_connect(read.host.address);
+        ferry_conn *conn = watch_conn(&read.host.watch, 0);
+        peer_write(fd, bytes, sizeof bytes);
+        do
+            ferry_conn_stats(conn, &stats);
+        while (stats.received < sizeof bytes);
+        rows[i].end(fd);
+        count_wait(&read.host.watch.served, 1);
+        assert_int_equal(read.got, rows[i].got);
+        count_wait(&read.host.watch.closed, 1);
+        host_stop(&read.host);
+    }
+}
+
 const struct test_case test_cases[] = {
     {"while_it_is_parked", while_it_is_parked},
     {"what_was_sent_arrives_after_it_returns", what_was_sent_arrives_after_it_returns},
     {"a_coroutine_may_outlive_its_connection", a_coroutine_may_outlive_its_connection},
+    {"a_long_read_is_cut_short", a_long_read_is_cut_short},
     {NULL, NULL},
 };

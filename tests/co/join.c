@@ -223,6 +223,8 @@ static void stale_handles(void)
     host_stop(&host);
     assert_int_equal(ferry_join(old[0]), 0); /* the pool is gone, too */
     ferry_cancel(old[0]);
+    assert_int_equal(ferry_join(NULL), 0); /* what is no handle is no coroutine that runs */
+    ferry_cancel(NULL);
 }
 
 const struct test_case test_cases[] = {

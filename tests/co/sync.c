@@ -307,6 +307,13 @@ static void release_mutex(void *arg)
     ((struct firm *)arg)->release = true;
 }
 
+static void none_may_be_freed(void)
+{
+    ferry_wait_group_free(NULL);
+    ferry_mutex_free(NULL);
+    ferry_cond_free(NULL);
+}
+
 static void a_cancelled_wait_has_the_mutex_again(void)
 {
     struct host host;
@@ -339,5 +346,6 @@ const struct test_case test_cases[] = {
     {"one_leaves_the_queue", one_leaves_the_queue},
     {"a_condition_wakes_one_or_all", a_condition_wakes_one_or_all},
     {"a_cancelled_wait_has_the_mutex_again", a_cancelled_wait_has_the_mutex_again},
+    {"none_may_be_freed", none_may_be_freed},
     {NULL, NULL},
 };

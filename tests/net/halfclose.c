@@ -7,7 +7,11 @@
 #include "pattern.h"
 #include "peer.h"
 
+#include "../co/parked.h"
+
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const struct peer_options tiny = {.receive_buffer = PEER_TINY_WINDOW};
 
@@ -145,11 +149,78 @@ static void eof_comes_after_all_data(void)
     host_stop(&host);
 }
 
+/* What a dump says of each stage; in on_eof, when ours was first, both have ended. */
+struct stages {
+    struct host host;
+    const char *in_eof;
+    struct count told;
+};
+
+static bool dump_says(char *text, const char *state)
+{
+    bool found = strstr(text, state) != NULL;
+    free(text);
+    return found;
+}
+
+static char *dump_here(void)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+    assert_non_null(to);
+    ferry_loop_dump(ferry_loop_current(), to);
+    assert_int_equal(fclose(to), 0);
+    return text;
+}
+
+static void look_in_eof(ferry_conn *conn, void *arg)
+{
+    struct stages *stages = arg;
+    (void)conn;
+    assert_true(dump_says(dump_here(), stages->in_eof));
+    count_add(&stages->told, 1);
+}
+
+static void the_dump_tells_the_stages(void)
+{
+    static struct stages stages;
+    const ferry_service service = {.on_eof = look_in_eof, .arg = &stages, .linger_ms = 2 * case_patience_ms()};
+    stages = (struct stages){.in_eof = " peer ended: "};
+    host_start(&stages.host, &service);
+    int fd = peer_connect(stages.host.address);
+    ferry_conn *conn = watch_conn(&stages.host.watch, 0);
+    assert_true(dump_says(dump_of(&stages.host, 0), " open: "));
+    peer_half_close(fd);
+    count_wait(&stages.told, 1);
+    assert_true(dump_says(dump_of(&stages.host, 0), " peer ended: "));
+    ferry_abort(conn);
+    peer_close(fd);
+    count_wait(&stages.host.watch.closed, 1);
+    stages.in_eof = " both ended: ";
+    fd = peer_connect(stages.host.address);
+    ferry_shutdown(watch_conn(&stages.host.watch, 1));
+    peer_expect_eof(fd);
+    assert_true(dump_says(dump_of(&stages.host, 0), " we ended: "));
+    peer_half_close(fd);
+    count_wait(&stages.told, 2);
+    peer_close(fd);
+    count_wait(&stages.host.watch.closed, 2);
+    fd = peer_connect(stages.host.address);
+    ferry_close(watch_conn(&stages.host.watch, 2));
+    peer_expect_eof(fd);
+    assert_true(dump_says(dump_of(&stages.host, 0), " closing: "));
+    peer_close(fd);
+    count_wait(&stages.host.watch.closed, 3);
+    host_stop(&stages.host);
+}
+
 const struct test_case test_cases[] = {
     {"by_default_the_queue_goes_out_then_fin", by_default_the_queue_goes_out_then_fin},
     {"on_eof_may_send_more", on_eof_may_send_more},
     {"sending_goes_on_after_the_peers_fin", sending_goes_on_after_the_peers_fin},
     {"both_at_once", both_at_once},
     {"eof_comes_after_all_data", eof_comes_after_all_data},
+    {"the_dump_tells_the_stages", the_dump_tells_the_stages},
     {NULL, NULL},
 };

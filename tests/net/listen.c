@@ -37,6 +37,7 @@ static void expect_echo(const char *address)
 
 /* A label of 64 letters is no name, so no server is asked for it. */
 #define NO_NAME "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.invalid"
+#define LONG_HOST NO_NAME NO_NAME NO_NAME NO_NAME
 #define LONG_PATH                                                                                                      \
     "unix:/"                                                                                                           \
     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
@@ -62,6 +63,11 @@ static const struct {
     {"[]:80", EINVAL},
     {"[127.0.0.1]:80", EINVAL},
     {"[::1]x:80", EINVAL},
+    {"a b:80", EINVAL},
+    {"a[b:80", EINVAL},
+    {"a]b:80", EINVAL},
+    {LONG_HOST ":80", EINVAL},
+    {NULL, EINVAL},
     {"unix:", EINVAL},
     {"unix:@", EINVAL},
     {LONG_PATH, EINVAL},
@@ -78,7 +84,7 @@ static void wrong_addresses_are_refused(void)
     assert_non_null(pool);
     int before = case_descriptors();
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        case_row("'%s'", wrong[i].address);
+        case_row("'%s'", wrong[i].address != NULL ? wrong[i].address : "");
         errno = 0;
         assert_null(ferry_listen(pool, wrong[i].address, &echoing));
         assert_int_equal(errno, wrong[i].error);
@@ -96,6 +102,8 @@ static void contradictions_are_refused(void)
         {.overflow = (ferry_overflow)7},
         {.socket.congestion = "there-is-no-such-algorithm"},
         {.socket.send_buffer = -1},
+        {.socket.receive_buffer = -1},
+        {.socket.backlog = -1},
     };
     ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.threads = 1});
     assert_non_null(pool);

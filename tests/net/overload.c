@@ -5,6 +5,7 @@
 #include "case.h"
 #include "host.h"
 #include "peer.h"
+#include "temp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -128,6 +129,55 @@ static void sources_are_forgotten(void)
         count_wait(&host.watch.closed, (round + 1) * sources);
     }
     host_stop(&host);
+}
+
+/* Very many at the same time: each is found again. */
+static void many_sources_at_once(void)
+{
+    enum { SOURCES = 300 };
+    static const ferry_service service = {.on_data = echo, .max_conns_per_peer = 1};
+    struct host host;
+    ferry_accept_stats stats;
+    int fds[SOURCES];
+    size_t sources = scale(SOURCES);
+    host_start(&host, &service);
+    for (size_t i = 0; i < sources; i++) {
+        char from[32];
+        (void)snprintf(from, sizeof from, "127.1.%zu.%zu", 1 + i / 200, 1 + i % 200);
+        const struct peer_options options = {.from = from};
+        fds[i] = peer_connect_with(host.address, &options);
+        expect_service(fds[i]);
+        expect_refusal(peer_connect_with(host.address, &options));
+    }
+    for (size_t i = 0; i < sources; i++)
+        peer_close(fds[i]);
+    count_wait(&host.watch.closed, sources);
+    host_settle(&host);
+    host_accepts(&host, &stats);
+    assert_int_equal(stats.refused, sources);
+    assert_int_equal(stats.open, 0);
+    host_stop(&host);
+}
+
+/* IPv6 has addresses, too; all of a Unix socket are one source. */
+static void sources_of_each_kind(void)
+{
+    static const ferry_service service = {.on_data = echo, .max_conns_per_peer = 1};
+    char local[64];
+    temp_name(local, sizeof local, "unix:@");
+    const char *const addresses[] = {"127.0.0.1:0", "[::1]:0", local};
+    for (size_t i = 0; i < 3; i++) {
+        struct host host;
+        case_row("%s", addresses[i]);
+        host_init(&host, &service);
+        host_run(&host, addresses[i], NULL);
+        int fd = peer_connect(host.address);
+        expect_service(fd);
+        expect_refusal(peer_connect(host.address));
+        peer_close(fd);
+        count_wait(&host.watch.closed, 1);
+        host_stop(&host);
+    }
 }
 
 enum { CLIENTS = 8, FILLERS = 256 };
@@ -311,5 +361,7 @@ const struct test_case test_cases[] = {
     {"sources_are_forgotten", sources_are_forgotten},
     {"without_descriptors_accepting_pauses", without_descriptors_accepting_pauses},
     {"a_free_descriptor_is_used", a_free_descriptor_is_used},
+    {"many_sources_at_once", many_sources_at_once},
+    {"sources_of_each_kind", sources_of_each_kind},
     {NULL, NULL},
 };

@@ -5,6 +5,7 @@
 #include "case.h"
 #include "wait.h"
 
+#include <errno.h>
 #include <ferry/ferry.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -36,6 +37,15 @@ static void an_empty_one_is_allowed(void)
     assert_int_equal(ferry_blob_size(blob), 0);
     ferry_blob_unref(blob);
     ferry_blob_unref(NULL);
+}
+
+/* So large that its length and what goes with it do not fit a size_t. */
+static void one_that_is_too_large_is_refused(void)
+{
+    static volatile size_t most = SIZE_MAX; /* no constant: a compiler would say what it thinks of it */
+    errno = 0;
+    assert_null(ferry_blob_new("", most));
+    assert_int_equal(errno, ENOMEM);
 }
 
 static void wrapped_bytes_are_released_once(void)
@@ -92,5 +102,6 @@ const struct test_case test_cases[] = {
     {"wrapped_bytes_are_released_once", wrapped_bytes_are_released_once},
     {"no_release_is_allowed", no_release_is_allowed},
     {"many_threads_hold_one", many_threads_hold_one},
+    {"one_that_is_too_large_is_refused", one_that_is_too_large_is_refused},
     {NULL, NULL},
 };

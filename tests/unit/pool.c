@@ -274,8 +274,42 @@ static void timeout_says_when_to_turn(void)
     while (ferry_loop_timeout(loop) <= 0)
         assert_int_equal(ferry_loop_turn(loop, 0), 1);
     assert_in_range(ferry_loop_timeout(loop), 1, HOUR_MS + 1);
-    finish(pool, loop);
+    ferry_pool_stop(pool);
+    assert_int_equal(ferry_loop_turn(loop, 0), 0);
+    ferry_pool_free(pool);
     assert_int_equal(count_get(&fired), 0);
+}
+
+static void sleep_for_an_hour(void *arg)
+{
+    count_add(arg, 1);
+    assert_int_equal(ferry_sleep(HOUR_MS), -ECANCELED);
+}
+
+/* One that is stopping has its grace time to wait for, whatever else is due later; and the longest wait fits an int. */
+static void timeout_of_one_that_stops_is_its_grace(void)
+{
+    struct count asleep = {0};
+    ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.threads = 1, .grace_ms = 100});
+    assert_non_null(pool);
+    ferry_loop *loop = ferry_pool_loop(pool, 0);
+    assert_non_null(ferry_after(loop, (uint64_t)1 << 40, count_one, &asleep));
+    while (ferry_loop_timeout(loop) == 0)
+        assert_int_equal(ferry_loop_turn(loop, 0), 1);
+    assert_int_equal(ferry_loop_timeout(loop), INT32_MAX);
+    const ferry_spawn_options serving = {.serving = true};
+    assert_non_null(ferry_spawn_as(loop, sleep_for_an_hour, &asleep, &serving));
+    while (count_get(&asleep) == 0)
+        assert_int_equal(ferry_loop_turn(loop, 0), 1);
+    ferry_pool_stop(pool);
+    do
+        assert_int_equal(ferry_loop_turn(loop, 0), 1);
+    while (ferry_loop_timeout(loop) == 0);
+    assert_in_range(ferry_loop_timeout(loop), 1, 100);
+    while (ferry_loop_turn(loop, ferry_loop_timeout(loop)) == 1)
+        continue;
+    ferry_pool_free(pool);
+    assert_int_equal(count_get(&asleep), 1);
 }
 
 const struct test_case test_cases[] = {
@@ -290,5 +324,6 @@ const struct test_case test_cases[] = {
     {"dump_names_connections", dump_names_connections},
     {"a_foreign_loop_turns_it", a_foreign_loop_turns_it},
     {"timeout_says_when_to_turn", timeout_says_when_to_turn},
+    {"timeout_of_one_that_stops_is_its_grace", timeout_of_one_that_stops_is_its_grace},
     {NULL, NULL},
 };

@@ -311,6 +311,50 @@ static void timer_of_no_time_starves_nobody(void)
     host_stop(&host);
 }
 
+/* Due, and cancelled by another thread before the loop has come to it. */
+static void hold_until_told(void *arg)
+{
+    struct count *both = arg;
+    count_add(&both[0], 1);
+    count_wait(&both[1], 1);
+}
+
+static void cancelled_by_another_thread_when_it_is_due(void)
+{
+    struct host host;
+    struct count both[2] = {{0}, {0}};
+    start_loops(&host, 1);
+    ferry_loop *loop = ferry_pool_loop(host.pool, 0);
+    ferry_timer *timer = ferry_after(loop, 10, never, NULL);
+    ferry_timer *beat = ferry_every(loop, 10, never, NULL);
+    ferry_post(loop, hold_until_told, both);
+    count_wait(&both[0], 1);
+    sleep_ms(15);
+    ferry_timer_cancel(timer);
+    ferry_timer_cancel(beat);
+    ferry_timer_cancel(beat); /* twice is once */
+    ferry_timer_cancel(NULL);
+    count_add(&both[1], 1);
+    host_settle(&host);
+    host_stop(&host);
+}
+
+/* A beat of nothing is one of a millisecond: the loop has time for others. */
+static void a_beat_of_nothing_is_a_millisecond(void)
+{
+    struct host host;
+    struct count beats = {0};
+    ferry_loop_counters counters;
+    start_loops(&host, 1);
+    uint64_t begin = now_ms();
+    ferry_timer *timer = ferry_every(ferry_pool_loop(host.pool, 0), 0, count_firing, &beats);
+    count_wait(&beats, 20);
+    host_counters(&host, 0, &counters);
+    assert_true(counters.timers <= now_ms() - begin + 1);
+    ferry_timer_cancel(timer);
+    host_stop(&host);
+}
+
 static void huge_times_do_not_wrap(void)
 {
     static const uint64_t delays[] = {UINT64_MAX, UINT64_MAX / 1000, UINT64_MAX / 1000000 + 1, INT64_MAX, UINT32_MAX};
@@ -336,5 +380,7 @@ const struct test_case test_cases[] = {
     {"periodic_is_cancelled_by_another_thread", periodic_is_cancelled_by_another_thread},
     {"timer_of_no_time_starves_nobody", timer_of_no_time_starves_nobody},
     {"huge_times_do_not_wrap", huge_times_do_not_wrap},
+    {"cancelled_by_another_thread_when_it_is_due", cancelled_by_another_thread_when_it_is_due},
+    {"a_beat_of_nothing_is_a_millisecond", a_beat_of_nothing_is_a_millisecond},
     {NULL, NULL},
 };
