@@ -8,9 +8,7 @@
 #include <errno.h>
 #include <fenv.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { THREADS = 8 };
 
@@ -167,18 +165,6 @@ static void very_many_alive(void)
 }
 
 /* One after the other: the memory of one serves the next. */
-static size_t resident(void)
-{
-    char line[100];
-    char *second;
-    FILE *file = fopen("/proc/self/statm", "r");
-    assert_non_null(file);
-    assert_non_null(fgets(line, sizeof line, file));
-    (void)fclose(file);
-    (void)strtoull(line, &second, 10); /* the first is what is mapped */
-    return strtoull(second, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
-}
-
 static void touch_stack(void *arg)
 {
     volatile char bytes[8000];
@@ -203,9 +189,9 @@ static void spawn_a_million(void *arg)
     size_t rounds = few_when_slow(10000, 100);
     (void)arg;
     spawn_and_finish(rounds / 10 + 1);
-    size_t before = resident();
+    size_t before = case_resident();
     spawn_and_finish(rounds);
-    size_t after = resident();
+    size_t after = case_resident();
     assert_true(after < before + 16 * 1024 * 1024);
 }
 

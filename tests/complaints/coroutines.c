@@ -8,7 +8,6 @@
 #include "../co/parked.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -163,16 +162,6 @@ static void touch_and_wait(void *arg)
     assert_int_equal(deep[0], 1);
 }
 
-static size_t resident(void)
-{
-    size_t pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    assert_non_null(file);
-    assert_int_equal(fscanf(file, "%*s %zu", &pages), 1);
-    assert_int_equal(fclose(file), 0);
-    return pages * (size_t)sysconf(_SC_PAGESIZE);
-}
-
 static bool none_is_left(void *host)
 {
     ferry_loop_counters counters;
@@ -185,17 +174,17 @@ static void stacks_of_a_crowd_are_given_back(void)
     static struct crowd crowd;
     crowd = (struct crowd){.arrived = ferry_wait_group_new(), .gate = ferry_wait_group_new()};
     host_bare(&crowd.host, 1);
-    size_t before = resident();
+    size_t before = case_resident();
     unsigned many = (unsigned)scale(CROWD);
     ferry_wait_group_add(crowd.arrived, many);
     ferry_wait_group_add(crowd.gate, 1);
     for (unsigned i = 0; i < many; i++)
         (void)start(&crowd.host, 0, NULL, touch_and_wait, &crowd);
     assert_int_equal(ferry_wait_group_wait(crowd.arrived), 0);
-    assert_true(resident() > before + (size_t)many * DEEP / 2);
+    assert_true(case_resident() > before + (size_t)many * DEEP / 2);
     ferry_wait_group_done(crowd.gate);
     wait_until(none_is_left, &crowd.host);
-    assert_true(resident() < before + KEPT + 4 * 1024 * 1024);
+    assert_true(case_resident() < before + KEPT + 4 * 1024 * 1024);
     host_stop(&crowd.host);
     ferry_wait_group_free(crowd.arrived);
     ferry_wait_group_free(crowd.gate);

@@ -65,6 +65,18 @@ int case_descriptors(void)
     return count - 1; /* the folder's own */
 }
 
+size_t case_resident(void)
+{
+    char line[100];
+    char *second;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_non_null(fgets(line, sizeof line, file));
+    assert_int_equal(fclose(file), 0);
+    (void)strtoull(line, &second, 10); /* the first is what is mapped */
+    return strtoull(second, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
+}
+
 static void print_descriptors(void)
 {
     for (int fd = 0; fd < 1024; fd++) {

@@ -41,4 +41,7 @@ unsigned case_patience_ms(void);
 /* How many descriptors this process has open. */
 int case_descriptors(void);
 
+/* Bytes of memory that this process has. */
+size_t case_resident(void);
+
 #endif
