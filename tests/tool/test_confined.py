@@ -18,6 +18,8 @@ from program import KIB, MODES, STYLES, Case, Serve, run, wait_until
 from refusing import refuse
 from test_root import status_of
 
+os.environ.pop("FERRY_TEST_SLOW", None)  # which would have servers not confined: see program.py
+
 LANDLOCK_CREATE_RULESET = 444
 SECCOMP = {"x86_64": 317, "aarch64": 277}[platform.machine()]
 
