@@ -370,13 +370,19 @@ static void *send_frames(void *arg)
     return NULL;
 }
 
+struct zeros {
+    int fd;
+    pthread_t frames; /* the end of the zeros, which is passed on, would be the end of these */
+};
+
 static void *write_zeros(void *arg)
 {
-    static const char zeros[3000];
-    const int *fd = arg;
+    static const char bytes[3000];
+    const struct zeros *zeros = arg;
     for (size_t i = 1; i < scale(2000); i++)
-        peer_write(*fd, zeros, 1 + i % sizeof zeros);
-    peer_half_close(*fd);
+        peer_write(zeros->fd, bytes, 1 + i % sizeof bytes);
+    pthread_join(zeros->frames, NULL);
+    peer_half_close(zeros->fd);
     return NULL;
 }
 
@@ -403,17 +409,17 @@ static void messages_of_others_stay_whole(void)
     struct relay relay;
     struct frame_reader reader = {0};
     uint64_t zeros = 0, written = 0;
-    pthread_t frames, filler;
+    pthread_t filler;
     relay_start(&relay, NULL);
-    pthread_create(&filler, NULL, write_zeros, &relay.near);
-    pthread_create(&frames, NULL, send_frames, relay.b);
+    struct zeros filling = {.fd = relay.near};
+    pthread_create(&filling.frames, NULL, send_frames, relay.b);
+    pthread_create(&filler, NULL, write_zeros, &filling);
     for (uint32_t i = 0; i < scale(2000); i++) {
         zeros += skip_zeros(relay.far);
         assert_true(frame_read(&reader, relay.far));
     }
     zeros += skip_zeros(relay.far);
     peer_expect_eof(relay.far);
-    pthread_join(frames, NULL);
     pthread_join(filler, NULL);
     for (size_t i = 1; i < scale(2000); i++)
         written += 1 + i % 3000;
