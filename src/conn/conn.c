@@ -342,6 +342,8 @@ static void settle(ferry_conn *c, unsigned due)
             fy_forward_rest(c);
         fy_input_settle(c);
     }
+    if (due & (FY_DUE_READ | FY_DUE_CLOSE))
+        fy_input_doubted(c);
     if (due & FY_DUE_FIN)
         fy_close_fin_sent(c);
     if ((due & FY_DUE_EXPECT) && c->source.live)

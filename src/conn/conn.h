@@ -176,6 +176,7 @@ uint64_t fy_close_acked(ferry_conn *conn); /* asks the kernel */
 void fy_input_arrived(ferry_conn *conn, const void *data, ssize_t n);
 void fy_input_want(ferry_conn *conn, bool wanted); /* whether the observer wants input now; at first it does */
 void fy_input_settle(ferry_conn *conn);            /* after a pause, a resume, an open or a close */
+void fy_input_doubted(ferry_conn *conn);           /* an end that was in doubt may be none any more */
 
 /* forward.c */
 void fy_forward_readable(ferry_conn *from);                            /* there may be something to receive */

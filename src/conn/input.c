@@ -61,6 +61,40 @@ static void give_bytes(ferry_conn *c, const char *data, size_t len)
         leave_behind(c, data + used, len - used);
 }
 
+static void end(ferry_conn *c)
+{
+    bool wanted = accepts_input(c);
+    c->eof = true;
+    fy_input_settle(c);
+    if (wanted)
+        c->driver->observer->eof(c);
+    fy_close_check(c);
+}
+
+/* A reset is told once. Once another thread's send was told, receiving says 0, as at an end. So an end is believed when nobody
+ * is in the kernel with the socket who would yet come back with an error; until then nothing more is received. */
+static bool is_in_doubt(ferry_conn *c)
+{
+    fy_lock(&c->out.lock);
+    bool doubted = c->out.role == FY_WRITING;
+    c->out.doubted = doubted;
+    fy_unlock(&c->out.lock);
+    if (doubted)
+        fy_input_settle(c);
+    return doubted;
+}
+
+void fy_input_doubted(ferry_conn *c)
+{
+    fy_lock(&c->out.lock);
+    bool over = c->out.doubted && c->out.role != FY_WRITING && !c->out.dead && (!c->out.paused || c->closing);
+    if (over)
+        c->out.doubted = false;
+    fy_unlock(&c->out.lock);
+    if (over)
+        end(c);
+}
+
 void fy_input_arrived(ferry_conn *c, const void *data, ssize_t n)
 {
     if (n < 0) {
@@ -69,12 +103,8 @@ void fy_input_arrived(ferry_conn *c, const void *data, ssize_t n)
     }
     atomic_store_explicit(&c->active, c->loop->now, memory_order_relaxed);
     if (n == 0) {
-        bool wanted = accepts_input(c);
-        c->eof = true;
-        fy_input_settle(c);
-        if (wanted)
-            c->driver->observer->eof(c);
-        fy_close_check(c);
+        if (!is_in_doubt(c))
+            end(c);
         return;
     }
     atomic_fetch_add_explicit(&c->received, (uint64_t)n, memory_order_relaxed);
@@ -89,7 +119,7 @@ void fy_input_arrived(ferry_conn *c, const void *data, ssize_t n)
 /* What is to be asked for now, with the lock held. What closes is read on, by whoever it was read for. */
 static unsigned wants(const ferry_conn *c)
 {
-    if (c->eof || c->out.dead || c->out.closed)
+    if (c->eof || c->out.doubted || c->out.dead || c->out.closed)
         return 0;
     if (c->closing)
         return FY_WANT_RECEIVE;

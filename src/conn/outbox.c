@@ -314,6 +314,8 @@ static void give_way(ferry_conn *c, enum fy_role next)
         fy_conn_mark(c, FY_DUE_END);
     } else {
         out->role = (unsigned char)next;
+        if (out->doubted)
+            fy_conn_mark(c, FY_DUE_READ);
         if (next == FY_CORKED)
             fy_conn_mark(c, FY_DUE_WRITE);
         if (next == FY_BLOCKED)

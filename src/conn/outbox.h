@@ -45,6 +45,7 @@ struct fy_outbox {
     bool undrained : 1; /* something was queued since the last on_drain */
     bool paused : 1;
     bool resumed : 1; /* left-over input is to be delivered again */
+    bool doubted : 1; /* receiving says that the input has ended, and who is WRITING may know better (input.c) */
     bool close_asked : 1;
     bool busy : 1;      /* ferry_conn_set_busy() */
     bool asked : 1;     /* whether the peer is on this machine, for the next */
