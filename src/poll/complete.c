@@ -39,6 +39,12 @@ static size_t piece(size_t len)
     return len < PIECE ? len : PIECE;
 }
 
+/* A reset that finds the peer's FIN already there is not told by recv(2), which goes on saying 0; nor by the watch again. */
+static int end_of_input(const struct fy_slot *slot, int result)
+{
+    return result == 0 && slot->broken ? fy_sys_take_error(slot->source->fd) : result;
+}
+
 static void received(struct fy_uring *p, struct fy_slot *slot, const struct io_uring_cqe *cqe)
 {
     if (cqe->flags & IORING_CQE_F_BUFFER) {
@@ -62,7 +68,7 @@ static void received(struct fy_uring *p, struct fy_slot *slot, const struct io_u
             return;
     }
     bool now = takes_input(slot);
-    slot->result = cqe->res;
+    slot->result = end_of_input(slot, cqe->res);
     slot->end = UNTOLD;
     if (now)
         tell_end(slot);
@@ -91,6 +97,7 @@ static void watched(struct fy_slot *slot, int events)
     const struct fy_source *s = slot->source;
     if (!s || events < 0)
         return;
+    slot->broken = slot->broken || (events & POLLERR);
     if ((events & POLLERR) && !(s->wants & (FY_WANT_RECEIVE | FY_WANT_READABLE))) {
         int error = fy_sys_take_error(s->fd);
         if (error < 0)

@@ -38,6 +38,7 @@ struct fy_slot {
     bool coming : 1;         /* in fy_uring.again */
     bool expects : 1;        /* FY_WRITABLE, as long as it lives */
     bool readable : 1;       /* and nobody has found it empty since */
+    bool broken : 1;         /* there was an error, which who receives is told */
     bool inside : 1;         /* a completion of it is being handled */
 };
 

@@ -88,6 +88,52 @@ static void told_while_paused_by_another_thread(void)
     host_stop(&host);
 }
 
+/* The loop is kept from its turns between the two. */
+struct standstill {
+    struct count begun, over;
+};
+
+static void stand_still(void *arg)
+{
+    struct standstill *still = arg;
+    count_add(&still->begun, 1);
+    count_wait(&still->over, 1);
+}
+
+/* Reads until the rest of what was sent is in the kernel, and no further. */
+static void read_until_all_has_left(int fd, ferry_conn *conn)
+{
+    char bytes[4096];
+    while (ferry_conn_pending(conn) > 0)
+        peer_read(fd, bytes, sizeof bytes);
+}
+
+/* The peer's FIN and its reset come in one turn, behind ours; recv(2) says only that the input has ended. */
+static void behind_the_end_while_closing(void)
+{
+    static const ferry_service service = {.linger_ms = 10 * 60 * 1000, .socket.send_buffer = 16 * 1024};
+    struct host host;
+    host_start(&host, &service);
+    for (size_t i = 0; i < 10; i++) {
+        struct standstill still = {.begun = {0}};
+        int fd = peer_connect_with(host.address, &tiny);
+        ferry_conn *conn = watch_conn(&host.watch, i);
+        char *data = pattern_new(1, PENDING / 16);
+        ferry_send(conn, data, PENDING / 16);
+        free(data);
+        read_until_all_has_left(fd, conn);
+        ferry_close(conn);
+        host_settle(&host);
+        ferry_post(ferry_pool_loop(host.pool, 0), stand_still, &still);
+        count_wait(&still.begun, 1);
+        peer_half_close(fd);
+        peer_reset(fd);
+        count_add(&still.over, 1);
+        assert_reason(watch_reason(&host.watch, i, NULL), -ECONNRESET);
+    }
+    host_stop(&host);
+}
+
 /* A process of its own, that connects and is killed. It may only make calls that are safe after fork(2). */
 static pid_t start_process(struct host *host, size_t index)
 {
@@ -198,6 +244,7 @@ static void at_any_moment(void)
 const struct test_case test_cases[] = {
     {"with_bytes_pending", with_bytes_pending},
     {"told_while_paused", told_while_paused},
+    {"behind_the_end_while_closing", behind_the_end_while_closing},
     {"told_while_paused_by_another_thread", told_while_paused_by_another_thread},
     {"a_killed_process", a_killed_process},
     {"before_a_shutdown", before_a_shutdown},
