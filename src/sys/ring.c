@@ -84,6 +84,30 @@ static int map_queues(struct fy_ring *ring, const struct io_uring_params *p)
     return 0;
 }
 
+/* From when it is started, a ring does what ferry asks of one and nothing else (5.10): who gets to write into it cannot open
+ * files or connect by it, which a seccomp filter would not see. */
+static int restrict_ring(struct fy_ring *ring)
+{
+    static const unsigned char operations[] = {IORING_OP_RECV, IORING_OP_ACCEPT,  IORING_OP_POLL_ADD,
+                                               IORING_OP_SEND, IORING_OP_SEND_ZC, IORING_OP_ASYNC_CANCEL};
+    static const unsigned char later[] = {IORING_REGISTER_EVENTFD, IORING_REGISTER_RING_FDS,
+                                          IORING_UNREGISTER_RING_FDS};
+    struct io_uring_restriction list[sizeof operations + sizeof later + 1];
+    unsigned n = 0;
+    memset(list, 0, sizeof list);
+    for (unsigned i = 0; i < sizeof operations; i++, n++) {
+        list[n].opcode = IORING_RESTRICTION_SQE_OP;
+        list[n].sqe_op = operations[i];
+    }
+    for (unsigned i = 0; i < sizeof later; i++, n++) {
+        list[n].opcode = IORING_RESTRICTION_REGISTER_OP;
+        list[n].register_op = later[i];
+    }
+    list[n].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
+    list[n++].sqe_flags = IOSQE_BUFFER_SELECT | IOSQE_CQE_SKIP_SUCCESS;
+    return configure(ring, IORING_REGISTER_RESTRICTIONS, list, n);
+}
+
 static int open_ring(struct fy_ring *ring, unsigned submissions, unsigned completions)
 {
     struct io_uring_params params = {.flags = FLAGS, .cq_entries = completions};
@@ -93,6 +117,8 @@ static int open_ring(struct fy_ring *ring, unsigned submissions, unsigned comple
         return ring->fd;
     ring->entered = ring->fd;
     int error = map_queues(ring, &params);
+    if (error == 0)
+        error = restrict_ring(ring);
     if (error < 0)
         fy_sys_ring_close(ring);
     return error;
