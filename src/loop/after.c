@@ -20,7 +20,8 @@ struct ferry_timer {
     uint64_t period; /* nanoseconds; 0 = fires once */
     struct fy_task arming, cancelling;
     atomic_bool cancelled; /* asked for, on any thread */
-    bool firing, dropped;  /* inside fn; cancelled there. The loop's thread */
+    bool firing, waiting;  /* inside fn; its arming is posted anew, for want of memory. The loop's thread */
+    bool dropped;          /* cancelled in one of these: it is freed when that is over */
 };
 
 enum { IDLE_MOST = 256 };
@@ -59,13 +60,18 @@ static uint64_t next_beat(const ferry_timer *timer, uint64_t now)
 /* Without memory it tries again next turn: a timer that was promised is late rather than lost. */
 static void arm(ferry_timer *timer)
 {
-    if (!fy_timer_arm(&timer->loop->timers, &timer->base, timer->due))
+    timer->waiting = !fy_timer_arm(&timer->loop->timers, &timer->base, timer->due);
+    if (timer->waiting)
         fy_loop_post(timer->loop, &timer->arming);
 }
 
 static void run_arming(struct fy_task *task)
 {
-    arm(FY_CONTAINER(task, ferry_timer, arming));
+    ferry_timer *timer = FY_CONTAINER(task, ferry_timer, arming);
+    if (timer->dropped)
+        give(timer);
+    else
+        arm(timer);
 }
 
 static void fire(struct fy_timer *base)
@@ -87,8 +93,8 @@ static void fire(struct fy_timer *base)
 
 static void cancel_here(ferry_timer *timer)
 {
-    if (timer->firing) {
-        timer->dropped = true; /* fire() frees it */
+    if (timer->firing || timer->waiting) {
+        timer->dropped = true; /* fire() frees it, or run_arming() */
         return;
     }
     fy_timer_disarm(&timer->loop->timers, &timer->base);
