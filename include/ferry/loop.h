@@ -43,7 +43,8 @@ typedef struct ferry_pool_options {
 FERRY_API ferry_pool *ferry_pool_new(const ferry_pool_options *options);
 
 /* Runs loop 0 on the calling thread and the others on theirs, until ferry_pool_stop() and the drain that follows it.
- * Returns 0, or -errno when a thread could not be started (nothing ran then). Call it once. */
+ * Returns 0, or -errno when a thread could not be started (nothing ran then), or when the kernel failed a loop, which stops
+ * the pool. Call it once. */
 FERRY_API int ferry_pool_run(ferry_pool *pool);
 
 /* Asks the pool to stop: listeners close at once, connections with nothing on its way close, and those with bytes still

@@ -226,16 +226,28 @@ static int turn(ferry_loop *loop, int64_t timeout_ns)
     return error < 0 ? error : 1;
 }
 
-static int run(ferry_loop *loop)
+/* The backend has failed, and this loop turns no more: its connections, and those it would get, must not wait for ever. */
+static void stop_all(ferry_loop *loop, int error)
+{
+    int none = 0;
+    atomic_compare_exchange_strong(&loop->pool->error, &none, error);
+    fy_log(FERRY_LOG_ERROR, "loop %u has failed, and the pool stops: %s", loop->index, strerror(-error));
+    ferry_pool_stop(loop->pool);
+    if (loop->index == 0)
+        stop_listening(loop->pool);
+}
+
+static void run(ferry_loop *loop)
 {
     int result = 1;
     struct fy_alarm alarm;
     fy_overflow_enter(&alarm);
     while (result > 0)
         result = turn(loop, -1);
+    if (result < 0)
+        stop_all(loop, result);
     fy_loop_flush(loop);
     fy_overflow_leave(&alarm);
-    return result;
 }
 
 static void *run_thread(void *arg)
@@ -278,10 +290,11 @@ int ferry_pool_run(ferry_pool *pool)
         pool->started = true;
         atomic_store(&pool->running, true);
         fy_watchdog_start(pool);
-        error = run(&pool->loops[0]);
+        run(&pool->loops[0]);
         fy_watchdog_stop(pool);
         for (unsigned i = 1; i < pool->size; i++)
             pthread_join((pthread_t)pool->threads[i], NULL);
+        error = atomic_load(&pool->error);
         atomic_store(&pool->running, false);
     }
     fy_sys_release_pipe(&before);

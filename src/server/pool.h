@@ -25,6 +25,7 @@ struct ferry_pool {
     atomic_bool listening;    /* loop 0 may still hand connections to the others */
     atomic_bool running;
     bool started, abandoned;      /* ferry_pool_run() was called; it could not start its threads */
+    atomic_int error;             /* why a loop failed; 0 = none has */
     atomic_uint cuts;             /* connections cut when the grace time was over */
     struct fy_watchdog *watchdog; /* NULL = off */
     unsigned long *threads;       /* of loops 1.. */
