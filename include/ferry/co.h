@@ -47,7 +47,7 @@ FERRY_API ferry_co *ferry_self(void);
 /* Lets others run for a turn. Parks. Thread: coroutine. */
 FERRY_API void ferry_yield(void);
 
-/* Parks for `ms`. 0, or -ECANCELED. Thread: coroutine. */
+/* Parks for `ms`. 0, -ECANCELED, or -ENOMEM (at once: there is none for a timer). Thread: coroutine. */
 FERRY_API int ferry_sleep(uint64_t ms);
 
 /* Runs fn(arg) on a worker thread, where it may block; parks until it has returned, also when cancelled meanwhile.
@@ -60,7 +60,8 @@ FERRY_API int ferry_offload_then(ferry_loop *loop, void (*fn)(void *arg), void (
 
 /* Straight-line input. For connections with `serve`, and those of ferry_dial(); one coroutine at a time reads from a
  * connection (-EBUSY). Thread: a coroutine of the connection's loop. All of them park, and fail with the reason the
- * connection closed with, -ECANCELED, -ETIMEDOUT (ferry_conn_set_deadline), or -EINVAL (a connection with callbacks). */
+ * connection closed with, -ECANCELED, -ETIMEDOUT (ferry_conn_set_deadline; -ENOMEM, if there is none for its timer), or
+ * -EINVAL (a connection with callbacks). */
 
 /* At least one byte, at most `cap`: how many; 0 = end of input. */
 FERRY_API ssize_t ferry_recv(ferry_conn *conn, void *buf, size_t cap);
