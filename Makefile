@@ -20,8 +20,8 @@
 #   make check-stress  the relay between clients and targets that do anything; SECONDS=3600 makes it an hour
 #   make check-load  a server that is held, stormed, starved, and a soak under AddressSanitizer and valgrind; SECONDS=2400 makes it
 #                  ten minutes over each backend
-#   make check-faults  each system call made to fail, and faults that nobody may notice under the library's own tests; FULL=1: all
-#                  of them
+#   make check-faults  each system call made to fail, and faults that nobody may notice under the library's own tests, in two
+#                  minutes; FULL=1: all of them
 #   make check-network  transfers over bad networks, as root; SECONDS=3600 makes it an hour
 #   make bench     speed, beside other libraries and the bare system calls, into docs/benchmarks; about twelve minutes, on a
 #                  calm machine. make bench-quick takes two, and only prints
@@ -143,7 +143,7 @@ check-faults:
 	@cmake/deps.sh build test
 	cmake --preset test
 	cmake --build --preset fault
-	FERRY_FAULT_FULL='$(FULL)' ctest --preset fault
+	FERRY_FAULT_SECONDS=$$(($(SECONDS) / 20)) FERRY_FAULT_FULL='$(FULL)' ctest --preset fault
 
 check-network:
 	@cmake/deps.sh build test network

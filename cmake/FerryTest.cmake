@@ -5,6 +5,8 @@
 #   ferry_test(NAME source... [LABEL label] [TIMEOUT seconds])
 #       A program of tests/harness: each case that `NAME --list` prints becomes the test NAME.case, run by `NAME case`.
 #       It links the static library and may include from src/.
+#   ferry_cases(NAME LABEL label TIMEOUT seconds)
+#       The same for a program that is made in another way: its cases become tests.
 #   ferry_script_test(NAME COMMAND command arg... [LABEL label] [TIMEOUT seconds])
 #       A command that passes by exiting 0. $FERRY_BUILD is the build directory; $FERRY_LAUNCHER goes before the
 #       programs of ferry that it runs (it holds valgrind and its options, or nothing).
@@ -42,6 +44,11 @@ function(ferry_test name)
   add_executable(${name} ${arg_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ferry_harness ferry::static cmocka::cmocka)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  ferry_cases(${name} LABEL ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+function(ferry_cases name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL;TIMEOUT" "")
   set(cases ${CMAKE_CURRENT_BINARY_DIR}/${name}_cases.cmake)
   configure_file(${PROJECT_SOURCE_DIR}/cmake/cases.cmake.in ${cases} @ONLY)
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${cases})

@@ -39,15 +39,15 @@ static ssize_t moved(ssize_t n, int fd, bool cut)
 }
 
 /* A ring is told of input by the socket alone, so an EAGAIN that is none would be the end of it. */
-static bool may_block(int fd)
+static bool blocks_for_ever(int error, int fd)
 {
-    return fault_is_watched(fd);
+    return error == EAGAIN && !fault_is_watched(fd);
 }
 
 ssize_t fault_recv(int fd, void *buf, size_t cap, int flags)
 {
     bool cut;
-    if (fails(FAULT_RECV, fd, &cap, &cut) && (errno != EAGAIN || may_block(fd)))
+    if (fails(FAULT_RECV, fd, &cap, &cut) && !blocks_for_ever(errno, fd))
         return -1;
     return moved(recv(fd, buf, cap, flags), fd, cut);
 }
@@ -97,8 +97,8 @@ ssize_t fault_splice(int from, off64_t *from_at, int to, off64_t *to_at, size_t 
     bool output = (fcntl(from, F_GETPIPE_SZ) > 0);
     bool cut = blow.most > 0 && blow.most < len;
     int fd = output ? to : from;
-    if (blow.error == EAGAIN && !output && !may_block(fd))
-        blow.error = EINTR;
+    if (!output && blocks_for_ever(blow.error, fd))
+        blow.error = 0;
     if (blow.error == EAGAIN)
         fault_tell_again(fd);
     if (blow.error != 0) {
