@@ -2,16 +2,15 @@
 """As many connections as there can be, from two processes: storm.py PROGRAMS
 
 First with room for those that wait to be accepted, where each must be served. Then with next to none, where the kernel
-turns most of them away, some without a word, so that they give up in the end: none of these has come to the server.
-Some that were there before are served all the while.
+turns most of them away, some without a word, so that they give up in the end. Some that were there before are served all
+the while.
 """
 
-import contextlib
 import os
 import subprocess
 import sys
 
-from load import SLOW, Clients, LoadServer, numbers, programs, server
+from load import SLOW, Clients, LoadServer, numbers, programs, server, wait_until
 
 HELD, SLOTS, STORMS, STORM_MS = 20, 300, 2, 2500
 TIGHT = 4  # far fewer than SLOTS
@@ -30,22 +29,27 @@ def figures(process):
     return numbers(out)
 
 
+def settle(load, given_up):
+    """Of those that gave up, some may be open for the server, whose kernel has not heard of their end."""
+    wait_until(lambda: load.count_descriptors() - load.descriptors <= given_up, "no more are open than gave up")
+    report = load.report()
+    load.terminate()
+    load.wait_end()
+    return report
+
+
 def weather(backlog, patience):
-    with contextlib.ExitStack() as stack:
-        load = stack.enter_context(LoadServer(__file__, "--backlog", str(backlog)))
+    with LoadServer(__file__, "--backlog", str(backlog)) as load:
         addresses = load.everywhere("echo")
         with Clients("load_crowd", HELD, *addresses) as crowd:
             crowd.figures()
             storms = [storm(addresses, patience) for _ in range(STORMS)]
             crowd.go_on(STORM_MS)
             held = crowd.figures()
-            load.descriptors += HELD
-            load.wait_idle()
             all_figures = [figures(process) for process in storms]
-        load.descriptors -= HELD
-        report = load.settled_report()
-    names = ("begun", "served", "refused", "given_up")
-    begun, served, refused, given_up = (sum(part[name] for part in all_figures) for name in names)
+        names = ("begun", "served", "refused", "given_up")
+        begun, served, refused, given_up = (sum(part[name] for part in all_figures) for name in names)
+        report = settle(load, given_up)
     print(
         f"backlog {backlog or 'as ever'}: {begun} begun, {served} served, {refused} refused, {given_up} gave up; the"
         f" slowest after {max(part['max_us'] for part in all_figures) // 1000} ms; {held['messages']} messages of those"
