@@ -25,7 +25,7 @@
 #   make check-network  transfers over bad networks, as root; SECONDS=3600 makes it an hour
 #   make bench     speed, beside other libraries and the bare system calls, into docs/benchmarks; about twelve minutes, on a
 #                  calm machine. make bench-quick takes two, and only prints
-#   make lint      clang-format, clang-tidy, cppcheck, shellcheck;  make format applies the first
+#   make lint      clang-format, clang-tidy, cppcheck, shellcheck, gcc -fanalyzer;  make format applies the first
 #   make install   to PREFIX, below DESTDIR
 #   make deps      installs the Debian packages that are missing for any of these (root or sudo)
 #   make clean

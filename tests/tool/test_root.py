@@ -111,7 +111,8 @@ class User(Case):
     def test_nothing_of_root_is_left(self):
         user = pwd.getpwnam(NOBODY)
         for backend in ("epoll", "uring"):
-            with self.subTest(backend), Serve("-u", NOBODY, "-t", 3, "-b", backend, self.file) as serve:
+            flags = ("--user", NOBODY, "-t", 3, "-b", backend)
+            with self.subTest(backend), Serve(*flags, self.file, extra_groups=[0, 1, 2]) as serve:
                 self.expect(run("get", "-n", 5, "--sha256", self.digest, serve.address), 0)
                 for task in os.listdir(f"/proc/{serve.process.pid}/task"):
                     status = status_of(serve.process, f"task/{task}/")
