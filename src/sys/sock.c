@@ -155,6 +155,6 @@ bool fy_sock_is_local(int fd)
 {
     struct sockaddr_storage here = {0}, there = {0};
     socklen_t here_len = sizeof here, there_len = sizeof there;
-    return fy_sys_local(fd, &here, &here_len) == 0 && fy_sys_peer(fd, &there, &there_len) == 0 &&
+    return fy_sys_local(fd, &here, &here_len) < 0 || fy_sys_peer(fd, &there, &there_len) < 0 ||
            same_host(&here, &there);
 }

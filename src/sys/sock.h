@@ -19,7 +19,8 @@ int fy_sock_connect(const struct fy_sockaddr *to, const ferry_socket_options *op
 /* Sets the options of a connection's socket. They are hints: what the kernel refuses is left as it is. */
 void fy_sock_options(int fd, const ferry_socket_options *options);
 
-/* Whether it is connected to a socket of this machine: both ends have the same address, or it is a Unix socket. A hint. */
+/* Whether it is connected to a socket of this machine: both ends have the same address, or it is a Unix socket. A
+ * hint; true also when the kernel does not say. */
 bool fy_sock_is_local(int fd);
 
 /* -EINVAL for a negative size, or a name the kernel does not have. */
