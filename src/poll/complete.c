@@ -51,6 +51,7 @@ static void received(struct fy_uring *p, struct fy_slot *slot, const struct io_u
         char *data = fy_provided_at(&p->buffers, cqe);
         size_t len = cqe->res > 0 ? (size_t)cqe->res : 0;
         size_t told = 0;
+        slot->heard = true;
         for (; told < len && takes_input(slot); told += piece(len - told))
             fy_slot_tell(slot, FY_RECEIVED, (ssize_t)piece(len - told), data + told);
         if (told < len && slot->source)
@@ -103,6 +104,10 @@ static void watched(struct fy_slot *slot, int events)
         if (error < 0)
             fy_slot_tell(slot, FY_BROKEN, error, NULL);
     }
+    if ((events & (POLLERR | POLLHUP)) && takes_input(slot) && (slot->armed & BIT_RECEIVE)) {
+        slot->afresh = true; /* it may have missed that; one that begins now gets what is left, then the error, */
+        return;              /* which is told only once: whoever writes now would take it for a reset */
+    }
     if ((events & (POLLOUT | POLLHUP)) && slot->source)
         fy_slot_tell(slot, FY_WRITABLE, 0, NULL);
 }
@@ -154,6 +159,8 @@ void fy_uring_complete(struct fy_uring *p, const struct io_uring_cqe *cqe)
     if (!(cqe->flags & IORING_CQE_F_MORE)) {
         slot->armed &= (unsigned char)~(1U << op);
         slot->cancelled &= (unsigned char)~(1U << op);
+        if (op == RECEIVE)
+            slot->afresh = false;
     }
     unsigned number = slot->sends; /* it may send again when it has been told */
     slot->inside = true;

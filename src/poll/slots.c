@@ -65,21 +65,23 @@ static void come_again(struct fy_uring *p, struct fy_slot *slot)
     p->again = slot;
 }
 
-/* What should be in the kernel now. A poll for errors while nothing is received, since a reset is to be told then, too;
- * once there it stays, and so does that for input, which is asked for by turns. */
+/* What should be in the kernel now. A poll for errors while nothing is received, since a reset is to be told then, too; and
+ * from the first input on, since a receive may miss a reset that comes in the midst of what it receives (Linux 6.18: one
+ * connection in five, when packets come fast), and would stay for ever. Once there it stays, and so does that for input, which is
+ * asked for by turns. */
 static unsigned char wanted(const struct fy_slot *slot)
 {
     const struct fy_source *s = slot->source;
     unsigned ops = 0;
     if (!s)
         return 0;
-    if ((s->wants & FY_WANT_RECEIVE) && !slot->held && slot->end == OPEN)
+    if ((s->wants & FY_WANT_RECEIVE) && !slot->held && slot->end == OPEN && !slot->afresh)
         ops |= BIT_RECEIVE;
     if (s->wants & FY_WANT_ACCEPT)
         ops |= BIT_ACCEPT;
     if ((s->wants & FY_WANT_READABLE) || (s->wants == 0 && (slot->armed & BIT_READABLE)))
         ops |= BIT_READABLE;
-    if (s->wants == 0 || slot->expects || (slot->armed & BIT_WATCH))
+    if (s->wants == 0 || slot->expects || slot->heard || (slot->armed & BIT_WATCH))
         ops |= BIT_WATCH;
     return (unsigned char)ops;
 }

@@ -40,6 +40,8 @@ struct fy_slot {
     bool readable : 1;       /* and nobody has found it empty since */
     bool broken : 1;         /* there was an error, which who receives is told */
     bool inside : 1;         /* a completion of it is being handled */
+    bool heard : 1;          /* something has been received */
+    bool afresh : 1;         /* what receives is to begin anew */
 };
 
 struct fy_uring {
