@@ -254,7 +254,7 @@ void scene_time_limits(struct stage *stage)
     if (!stage_open(stage, &service, "127.0.0.1:0"))
         return;
     stage_end(stage, TINY)->holds = true;
-    stage_end(stage, 0)->expected = BIG;
+    stage_end(stage, 0)->expected = stage->clean ? 0 : BIG; /* on a busy machine that may be idle, too */
     stage_turn_for(stage, 25);
     stage_end_all(stage);
     stage_until(stage, stage_all_closed);
@@ -295,7 +295,7 @@ void scene_stopped_in_the_middle(struct stage *stage)
     if (!stage_open_with(stage, &service, "127.0.0.1:0", &(ferry_pool_options){.threads = 1, .grace_ms = 5}))
         return;
     stage_end(stage, TINY)->holds = true;
-    stage_end(stage, 0)->expected = BIG;
+    stage_end(stage, 0)->expected = stage->clean ? 0 : BIG; /* it may be cut */
     stage_end(stage, 0)->goal = 1;
     stage_until(stage, stage_all_accepted);
     ferry_pool_stop(stage->pool);

@@ -175,7 +175,7 @@ void scene_forward(struct stage *stage)
                                           .on_data = leave_all,
                                           .on_eof = carry_end,
                                           .on_close = carry_close,
-                                          .idle_timeout_ms = 30,
+                                          .idle_timeout_ms = 500,
                                           .socket.send_buffer = TINY};
     pair[0] = pair[1] = NULL;
     if (stage_open(stage, &service, "127.0.0.1:0")) {

@@ -17,7 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { CALM_MS = 40, BUFFER = 64 * 1024, READS = 16, LINGER_MS = 300 };
+enum { CALM_MS = 40, BUFFER = 64 * 1024, READS = 16, LINGER_MS = 1000 };
 
 /* Ends. */
 
