@@ -21,7 +21,7 @@ from load import KIB, MIB, SLOW, Clients, LoadServer, clients, pattern_file, wai
 
 CLIENTS, HELD = 64, 32
 FILE_SIZE = 200_003
-ROUNDS, ROUND_S = 12, 60  # so many at least, of so many seconds at most
+ROUNDS, ROUND_S = 6, 60  # so many at least, of so many seconds at most
 PIECE = 2 * KIB  # small enough to be queued in blocks, which bigger ones are not
 NEVER = ("too_long", "too_much", "aborted", "other")  # is a connection ended here
 # A reset that the kernel does not believe, as of one who goes in the middle of megabytes, leaves a connection to linger_ms.
@@ -30,8 +30,8 @@ PENDING = 8 * MIB  # more than a client of the plans sends
 # What the last third of the rounds may differ by from the middle one. The heap: less than anything that each connection
 # leaves behind, and what a crowd that is bigger by chance may leave for the next.
 HEAP_EACH, HEAP_ONCE = 8, 24 * KIB
-RESIDENT = 2 * MIB
-LATENCY_FACTOR, LATENCY_US = 4, 5000
+RESIDENT = (4 if SLOW == 1 else 16) * MIB  # a sanitizer keeps what was freed
+LATENCY_FACTOR, LATENCY_US = 4, 20_000
 
 def all_sent(client):
     """Whether the server's kernel has all of it, which keeps little for itself."""
