@@ -3,7 +3,8 @@
  * base: many threads put letters in, one thread takes them all out, in the order they were put. Lock-free: a Treiber
  * stack (IBM RJ 5118, 1986) that is only ever emptied as a whole, so the ABA problem does not arise.
  *
- * Both operations are sequentially consistent. The loop's sleep protocol (loop/loop.c) is a store-then-load on each side
+ * The exchange that takes a letter must acquire what the one that put it released: next, and the letter. The load in front of
+ * the compare-and-swap is a guess that it checks. Both operations are more, sequentially consistent. The loop's sleep protocol (loop/loop.c) is a store-then-load on each side
  * over two words, this one and its own, and needs no less.
  */
 #ifndef FY_BASE_MAILBOX_H

@@ -3,7 +3,8 @@
  * conn: a connection's birth, what becomes due for it, and its end.
  *
  * References: one is the loop's, from birth until the turn in which it closed is over (so that what is left of a batch of
- * events still finds it, dead); one is each user's; one each for a posted task, a transfer, a read-ahead.
+ * events still finds it, dead); one is each user's; one each for a posted task, a transfer, a read-ahead. Taking one orders
+ * nothing, since there is one already; giving one back releases what was done with it, and the last acquires that of all.
  */
 #include "conn/conn.h"
 

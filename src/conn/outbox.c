@@ -3,7 +3,8 @@
  * conn: the outbox. Any thread puts messages in; whoever finds nobody writing becomes the writer.
  *
  * One lock guards the queue and the role of the writer together, so that a message can neither be missed by a writer that
- * is about to leave nor be taken by two. No system call is made under the lock.
+ * is about to leave nor be taken by two. No system call is made under the lock
+ * (but the ring for a dead connection, conn.c).
  *
  *     IDLE ----> WRITING ----> IDLE       all has left
  *       |         ^  |  |

@@ -24,7 +24,7 @@ struct fy_outbox {
     uint32_t last_write; /* when, in ticks (outbox.c) */
     struct fy_segment *first, *last;
     struct fy_segment *spent;             /* left or dropped, to be let go of by the loop; last in, first out */
-    atomic_uint_fast64_t queued, written; /* bytes; stored under the lock, loaded anywhere */
+    atomic_uint_fast64_t queued, written; /* bytes; stored under the lock, loaded anywhere, where they order nothing */
     size_t memory;                        /* bytes of it that occupy memory of ours */
     uint64_t dropped;                     /* bytes refused */
     uint32_t lent;                        /* bytes, in the loan that the backend is at; 0 = what it is at is none */

@@ -5,7 +5,8 @@
  * The sleep protocol. The loop says `asleep`, then looks into its mailbox, then sleeps. A poster puts its letter in, then
  * looks at `asleep`; the one who turns it to false rings. Both sides store one word and then load the other, so all four
  * are sequentially consistent: at least one side sees the other's store, and no letter is slept over. However many post,
- * one rings.
+ * one rings. That it is awake the loop says without any order: who sees it late rings once too often, and the next
+ * `asleep` cannot be overtaken by it, since the changes of one word are seen in their order.
  */
 #include "loop/loop.h"
 

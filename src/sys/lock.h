@@ -2,6 +2,10 @@
  *
  * sys: a lock of four bytes, for objects that are many: one compare-and-swap to take, one exchange to release, and the
  * kernel only when somebody has to wait. (U. Drepper, "Futexes are tricky", 2011: mutex 2.) Zeros are a free one.
+ *
+ * Whoever takes it acquires what the one before released. All that can lose a wake-up is exchanged in the one word, whose
+ * changes have an order, and compared again by the kernel before it sleeps; so it needs no stronger orders, and looks that
+ * only decide whether to try are relaxed.
  */
 #ifndef FY_SYS_LOCK_H
 #define FY_SYS_LOCK_H
