@@ -10,7 +10,8 @@
 #                  them: make check-asan, ...
 #   make check-uring  the tests of make test over io_uring
 #   make check-uml those of the library over both backends on an older kernel, Debian's user-mode-linux
-#   make check-model  every state of the models of what is lock-free or under a lock, by spin
+#   make check-model  every state of the models of the outbox, the lock and the loop's sleep, by spin; and every order of the
+#                  steps of a few threads, over the code itself
 #   make fuzz      libFuzzer, a minute for each target, half of it over each backend; SECONDS=3600 makes it an hour
 #   make coverage  which lines and branches of src the tests of make test run, over both backends
 #   make mutants   breaks the library, a line at a time, and looks whether a test fails each time
@@ -87,6 +88,7 @@ check-uml:
 check-model:
 	@cmake/deps.sh build model
 	tests/model/run.py
+	tests/interleave/run.py
 
 fuzz:
 	@cmake/deps.sh build test check
