@@ -67,10 +67,12 @@ class LoadServer(server.Server):
         with open(f"/proc/{self.process.pid}/status") as status:
             return next(int(line.split()[1]) * KIB for line in status if line.startswith("VmRSS:"))
 
-    def cpu_seconds(self):
-        with open(f"/proc/{self.process.pid}/stat") as stat:
-            fields = stat.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def running(self):
+        """How many of its threads run, or would if there was a processor for them."""
+        states = []
+        for path in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat"):
+            states.append(path.read_text().rpartition(")")[2].split()[0])
+        return states.count("R")
 
 
 class Clients:
