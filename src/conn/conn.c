@@ -91,6 +91,10 @@ void fy_conn_ring(ferry_conn *c)
 {
     while (c->out.bell) {
         c->out.bell = false;
+        if (c->out.dead) { /* with the lock, or the loop may come to end it during the ring, each time, and could not */
+            fy_loop_ring(c->loop);
+            return;
+        }
         c->out.ringing++; /* keeps the connection from ending, and so its loop */
         fy_unlock(&c->out.lock);
         fy_loop_ring(c->loop);

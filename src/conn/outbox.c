@@ -98,7 +98,7 @@ static void plug(ferry_conn *c, const struct fy_segment *segment)
     c->out.plugged = fy_sys_cork(c->source.fd, true) == 0;
 }
 
-/* All has left: so does the half of a segment that waits. A FIN would take it along. */
+/* All has left: so does the half of a segment that waits. A FIN would take it along. Others may queue meanwhile. */
 static void unplug(ferry_conn *c)
 {
     c->out.plugged = false;
@@ -304,6 +304,8 @@ static void give_way(ferry_conn *c, enum fy_role next)
         return;
     if (!out->first && out->plugged && !out->ended && !out->dead)
         unplug(c);
+    if (out->first && next == FY_IDLE)
+        next = FY_CORKED;
     if (!out->first && out->ended && !out->fin_sent && !out->dead) {
         if (closes_at_once(c))
             fy_conn_fail_locked(c, 0);

@@ -14,7 +14,7 @@
 #include <malloc.h>
 #include <stdio.h>
 
-enum { LINGER_MS = 10 * 1000, SEND_BUFFER = 64 * 1024 };
+enum { LINGER_MS = 60 * 1000, SEND_BUFFER = 64 * 1024 };
 
 void load_opened(struct load *load)
 {

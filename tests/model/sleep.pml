@@ -7,13 +7,14 @@
  *   - a letter is in the box once, and is run once, those of one thread in their order;
  *   - nobody rings a loop that has ended, nor does a connection end while somebody is the writer;
  *   - one thread at most takes it upon itself to end a sleep;
- *   - when nothing moves any more, all posts have run, and the connection has ended: nothing was slept over.
+ *   - when nothing moves any more, all posts have run, and the connection has ended: nothing was slept over;
+ *   - and that comes: nothing goes round for ever (which is looked for where the connection ends).
  *
  * Each access of a word that is shared without a lock is a step. The one that is relaxed (`asleep` set to false by the loop,
  * awake) may reach the others' view late.
  */
 #ifndef THREADS
-#define THREADS 2 /* that have a reference to the connection: one sends, one has it fail */
+#define THREADS 2 /* that have a reference to the connection: one makes something due, one has it fail */
 #endif
 #define NOBODY 255
 #define TASK 0 /* the letter that is the connection's; the others are posts */
@@ -126,7 +127,12 @@ inline mark(due)
 inline conn_unlock()
 {
     do
+#ifndef BREAK_RING_IN_VAIN
+    :: bell_due && dead -> bell_due = false; ring(); break
+    :: bell_due && !dead ->
+#else
     :: bell_due ->
+#endif
         bell_due = false;
 #ifndef BREAK_RINGING
         ringing++;
@@ -148,13 +154,14 @@ inline conn_unlock()
     locked = false
 }
 
-/* A thread that sends: it becomes the writer, and marks something while it is. */
+/* A thread that makes something due, maybe as the writer. */
 proctype sender()
 {
     byte old;
     bool must, bell_due;
     atomic { !locked -> locked = true };
     if
+    :: !dead -> mark(due_write) /* a pause, for example */
     :: !dead ->
         mark(due_write);
         atomic { writing = true; must = bell_due; bell_due = false; locked = false };

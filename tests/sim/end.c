@@ -189,6 +189,10 @@ unsigned sim_end_id(const struct sim_end *end)
 
 void sim_end_truth(const struct sim_end *end, struct sim_truth *truth)
 {
-    *truth = (struct sim_truth){
-        .written = end->out.written, .acked = end->out.acked, .reset = end->got_reset, .fin_acked = end->out.fin_acked};
+    *truth = (struct sim_truth){.written = end->out.written,
+                                .acked = end->out.acked,
+                                .taken = end->out.read,
+                                .acked_at = end->out.acked_at,
+                                .reset = end->got_reset,
+                                .fin_acked = end->out.fin_acked};
 }

@@ -28,7 +28,7 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
-enum { TWICE = 100, PATIENCE_S = 120 };
+enum { TWICE = 100, PATIENCE_S = 120, MOST_FAILURES = 10 };
 
 static const char *const state_names[SIM_STATES] = {
     [SIM_PREEMPTED] = "a thread lost its turn between two basic blocks",
@@ -224,7 +224,8 @@ static int run_many(void)
         hash = (hash ^ result->hash) * UINT64_C(1099511628211);
         if (!passed || (seed % TWICE == 0 && !comes_out_the_same(seed))) {
             print_failure(seed);
-            failed++;
+            if (++failed == MOST_FAILURES)
+                break;
         }
     }
     printf("seeds %llu to %llu: %llu steps, %llu messages, %lld s, hash %016llx, failed %llu\n",

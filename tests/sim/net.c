@@ -128,6 +128,8 @@ static void deliver(struct sim_end *end)
 static void acknowledge(struct sim_end *end)
 {
     struct flow *out = &end->out;
+    if (out->acked < out->delivered)
+        out->acked_at = sim_now();
     out->acked = out->delivered;
     if (out->fin_delivered && !out->fin_acked) {
         out->fin_acked = true;

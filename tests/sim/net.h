@@ -14,6 +14,7 @@ struct flow {
     unsigned char *ring;
     size_t size, send_cap, receive_cap;
     uint64_t written, delivered, read, acked;
+    uint64_t acked_at; /* nanoseconds; when that changed last */
     bool fin, fin_delivered, fin_acked;
 };
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { HANDLES = OPS, PATIENCE_MS = 100 };
+enum { HANDLES = OPS, PATIENCE_MS = 100, LATE_MS = 200 };
 
 struct op ops[OPS];
 
@@ -94,12 +94,11 @@ static void send_transfer(struct side *side, unsigned message, const unsigned ch
     handles.transfers[handles.transfer_count++] = transfer;
 }
 
-static void give_up(struct side *side, unsigned extra)
+static void give_up(unsigned extra)
 {
     if (handles.transfer_count == 0)
         return;
-    unsigned which = extra % handles.transfer_count;
-    (void)side;
+    unsigned which = extra % 4 ? handles.transfer_count - 1 : extra % handles.transfer_count;
     struct message *m = &world.messages[handles.transfer_messages[which]];
     m->may_be_left_out = true;
     world.sides[m->from].gave_up = true;
@@ -182,7 +181,11 @@ static void rest(struct side *side, const struct op *op)
         return;
     }
     bool here = ferry_conn_loop(side->conn) == ferry_loop_current(); /* it may have opened since it was looked for */
-    int result = op->kind == OP_FLUSH && here ? ferry_flush(side->conn) : ferry_sleep(op->size % 20);
+    uint64_t ms = op->size % 20, began = sim_now();
+    int result = op->kind == OP_FLUSH && here ? ferry_flush(side->conn) : ferry_sleep(ms);
+    if (op->kind == OP_SLEEP && result == 0 && sim_now() < began + ms * SIM_MS)
+        sim_fail("a sleep of %llu ms is over after %llu us", (unsigned long long)ms,
+                 (unsigned long long)(sim_now() - began) / 1000);
     if (result == -ECANCELED)
         sim_reached(SIM_CANCELLED);
 }
@@ -262,7 +265,7 @@ static void act_on(struct side *side, struct op *op)
         look(side);
         break;
     case OP_GIVE_UP:
-        give_up(side, op->extra);
+        give_up(op->extra);
         break;
     default:
         send_message(side, op);
@@ -292,10 +295,22 @@ static void act_posted(void *arg)
     act(arg);
 }
 
+static uint64_t delay_of(const struct op *op)
+{
+    return op->extra % 20; /* milliseconds */
+}
+
 static void act_timed(void *arg)
 {
+    struct op *op = arg;
+    uint64_t after = sim_now() - op->made;
+    if (*sim_inside() || ferry_self())
+        sim_fail("a timer runs inside of a call");
+    if (after < delay_of(op) * SIM_MS || (after > (delay_of(op) + LATE_MS) * SIM_MS && !world.stopping))
+        sim_fail("a timer of %llu ms runs after %llu us", (unsigned long long)delay_of(op),
+                 (unsigned long long)after / 1000);
     world.timers_run++;
-    act(arg);
+    act(op);
 }
 
 static void act_coroutine(void *arg)
@@ -324,7 +339,8 @@ void op_perform(struct op *op)
         break;
     case BY_TIMER:
         world.timers++;
-        ferry_after(loop, op->extra % 20, act_timed, op);
+        op->made = sim_now();
+        ferry_after(loop, delay_of(op), act_timed, op);
         break;
     case AS_COROUTINE:
         world.spawned++;

@@ -130,8 +130,8 @@ void peer_does(struct peer *peer, enum peer_kind kind, size_t size)
 void peer_ends(struct peer *peer)
 {
     struct side *side = peer->side;
-    while (peer->fd >= 0 && !side->ended && !world.healed) {
-        if (peer->lazy)
+    while (peer->fd >= 0 && !side->ended && !world.ending) {
+        if (peer->lazy && !world.healed)
             sim_fd_wait(peer->fd, EPOLLERR, UINT64_MAX);
         else
             wait_for(peer, EPOLLIN);

@@ -55,6 +55,8 @@ static size_t on_data(ferry_conn *conn, const void *data, size_t len, void *arg)
     check_callback(side);
     if (len == 0 || side->eof)
         sim_fail("side %d: on_data with nothing, or after the end", (int)(side - world.sides));
+    if (world.plan.limits.max_input > 0 && side->leftover > world.plan.limits.max_input)
+        sim_fail("side %d: it was let leave %zu bytes", (int)(side - world.sides), side->leftover);
     reader_rehearses(side, data, len);
     size_t used = len;
     if (sim_one_in(world.plan.nibbles) && !world.healed) {
@@ -140,6 +142,8 @@ static ssize_t read_some(struct side *side)
     size_t cap = sim_size(MOST_READ);
     if (sim_one_in(2))
         return peek_some(side);
+    if (world.plan.limits.max_input > 0 && cap > world.plan.limits.max_input)
+        cap = world.plan.limits.max_input; /* ferry_recv_exact() of more may fail with a part taken */
     ssize_t n = sim_one_in(2) ? ferry_recv(side->conn, bytes, cap) : ferry_recv_exact(side->conn, bytes, cap);
     if (n > 0)
         reader_takes(side, bytes, (size_t)n);

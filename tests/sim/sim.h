@@ -136,8 +136,9 @@ unsigned sim_end_id(const struct sim_end *end); /* the client's port, on both si
 
 /* The truth, for the model. */
 struct sim_truth {
-    uint64_t written, acked; /* bytes */
-    bool reset;              /* a reset arrived */
+    uint64_t written, acked, taken; /* bytes; the last by the other side */
+    uint64_t acked_at;              /* when an acknowledgement came last */
+    bool reset;                     /* a reset arrived */
     bool fin_acked;
 };
 

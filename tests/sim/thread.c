@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { THREADS = 64, STACK = 512 * 1024, MOST_STEPS = 3 * 1000 * 1000, STEP_NS = 3000 };
+enum { THREADS = 64, STACK = 512 * 1024, MOST_STEPS = 3 * 1000 * 1000, STEP_NS = 3000, STALL_NS = 2 * SIM_MS };
 
 enum state { FREE, READY, WAITING, OVER };
 
@@ -42,6 +42,7 @@ static struct thread *running, *before; /* whose turn it is, and was */
 static unsigned thread_count;
 static uint64_t now, chances;
 static uint64_t turn_length, block_length; /* steps, and basic blocks, from one turn to the next, about */
+static uint64_t stall_length;              /* steps from one to the next that is long in coming; 0 = none is */
 static int64_t patience = INT64_MAX;       /* basic blocks */
 static bool switching;
 
@@ -205,7 +206,9 @@ void sim_step(const char *what, uint64_t a, uint64_t b)
     now += 1 + sim_random(STEP_NS);
     count_step();
     sim_note(what, a, b);
-    if (sim_one_in(turn_length))
+    if (sim_one_in(stall_length))
+        sim_sleep(sim_size(STALL_NS));
+    else if (sim_one_in(turn_length))
         go_on_with(choose());
 }
 
@@ -325,7 +328,8 @@ void sim_join(unsigned thread)
 /* How often turns change differs a lot from seed to seed: some mistakes need a storm, some a thread that is left alone. */
 void sim_begin(uint64_t seed, struct sim_result *result)
 {
-    static const uint64_t turns[] = {1, 2, 4, 16}, blocks[] = {16, 100, 500, 2000, 20000, 500000};
+    static const uint64_t turns[] = {1, 2, 4, 16}, blocks[] = {16, 100, 500, 2000, 20000, 500000},
+                          stalls[] = {0, 0, 400, 50};
     sim_result = result;
     sim_result->hash = UINT64_C(14695981039346656037);
     chances = seed;
@@ -336,6 +340,7 @@ void sim_begin(uint64_t seed, struct sim_result *result)
     running = &threads[0];
     fy_fiber_of_thread(&running->fiber);
     turn_length = turns[sim_random(sizeof turns / sizeof *turns)];
+    stall_length = stalls[sim_random(sizeof stalls / sizeof *stalls)];
     block_length = blocks[sim_random(sizeof blocks / sizeof *blocks)];
     draw_patience();
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NEWS_MS = 6 };
+
 struct world world;
 
 static int number(const struct side *side)
@@ -53,7 +55,7 @@ void side_open(struct side *side, ferry_conn *conn)
     world.contexts++;
     ferry_conn_set_context(conn, side, release_context);
     sim_wake(&world.changed);
-    if (world.healed)
+    if (world.ending)
         side_finish(side);
 }
 
@@ -72,6 +74,8 @@ static bool is_allowed(const struct side *side, int reason, const struct sim_tru
         return world.plan.impatient;
     case -ENOBUFS:
         return limits->max_pending > 0 && limits->overflow == FERRY_OVERFLOW_CLOSE;
+    case -EMSGSIZE:
+        return limits->max_input > 0;
     case -ENODATA:
         return side->short_file;
     case -ECANCELED:
@@ -96,6 +100,15 @@ static void note_end(const struct side *side, int reason)
         sim_reached(SIM_CLOSED_BY_LIMIT);
 }
 
+/* A peer that gets on, if slowly, is waited for; what has just come may not have been looked at. */
+static void check_patience(const struct side *side, const struct sim_truth *truth)
+{
+    const ferry_service *limits = &world.plan.limits;
+    uint64_t ago = sim_now() - truth->acked_at, linger = limits->linger_ms * (uint64_t)SIM_MS;
+    if (limits->idle_timeout_ms == 0 && ago > NEWS_MS * (uint64_t)SIM_MS && ago + NEWS_MS * (uint64_t)SIM_MS < linger)
+        sim_fail("side %d: it timed out %llu us after progress", number(side), (unsigned long long)ago / 1000);
+}
+
 /* What is said of the end, against what the network knows. */
 static void check_end(const struct side *side, int reason)
 {
@@ -104,6 +117,8 @@ static void check_end(const struct side *side, int reason)
     sim_end_truth(sim_end_find(side->port, side->client), &truth);
     if (!is_allowed(side, reason, &truth))
         sim_fail("side %d: it closed with %d, %s, without a cause", number(side), reason, ferry_strerror(reason));
+    if (reason == -ETIMEDOUT)
+        check_patience(side, &truth);
     if (s->written != truth.written || s->written + s->unsent != s->queued)
         sim_fail("side %d: of %llu bytes %llu are said to be written, %llu unsent; they were %llu", number(side),
                  (unsigned long long)s->queued, (unsigned long long)s->written, (unsigned long long)s->unsent,
@@ -151,6 +166,27 @@ void side_finish(struct side *side)
     }
     side->closing = true;
     ferry_close(side->conn);
+}
+
+static bool is_settled(const struct side *side)
+{
+    const struct side *to = other_side(side);
+    struct sim_truth truth;
+    if (side->conn && ferry_conn_pending(side->conn) > 0)
+        return false;
+    if (side->closed || !to || to->closed || to->closing || to->ended || to->aborted)
+        return true;
+    sim_end_truth(sim_end_find(side->port, side->client), &truth);
+    uint64_t arrived = to->straight ? truth.taken : to->seen; /* a coroutine may wait for more than has come */
+    return truth.reset || arrived == truth.written;
+}
+
+bool world_is_settled(void)
+{
+    for (unsigned i = 0; i < world.side_count; i++)
+        if (!is_settled(&world.sides[i]))
+            return false;
+    return true;
 }
 
 bool world_is_over(void)

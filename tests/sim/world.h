@@ -76,7 +76,8 @@ struct world {
     uint64_t calls; /* begun and ended */
     unsigned lent, released, contexts, contexts_released, spawned, ran, posted, posts_run, timers, timers_run;
     unsigned transfers, transfers_done;
-    bool healed;   /* the weather is fine from now on, and all is to come to an end */
+    bool healed;   /* the weather is fine from now on, and nobody holds anything up: all has to arrive */
+    bool ending;   /* now connections end */
     bool stopping; /* the pool was asked to stop, */
     bool over;     /* and runs no more */
     char changed;  /* waited on: a side has closed, a thread is done */
@@ -90,6 +91,7 @@ struct side *other_side(const struct side *side); /* or NULL */
 void side_open(struct side *side, ferry_conn *conn);
 void side_close(struct side *side, ferry_conn *conn, int reason);
 void side_finish(struct side *side); /* begins its orderly end */
+bool world_is_settled(void);         /* what was sent has arrived, wherever somebody reads */
 bool world_is_over(void);            /* all have closed */
 void world_check(void);              /* at the end */
 
@@ -145,7 +147,8 @@ struct op {
     enum peer_kind peer_kind;
     enum way way;
     unsigned link, extra;
-    bool server; /* the server's side of the link */
+    uint64_t made; /* when its timer was; nanoseconds */
+    bool server;   /* the server's side of the link */
     bool dropped;
 };
 
