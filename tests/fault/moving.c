@@ -127,6 +127,7 @@ void scene_file_by_chunks(struct stage *stage)
 /* Two that are forwarded to each other. */
 
 static ferry_conn *pair[2];
+static bool ended_alone; /* the first one's input ended before there was a second */
 
 static int place_of(const ferry_conn *conn)
 {
@@ -141,6 +142,8 @@ static void forward_pair(ferry_conn *conn, void *arg)
         return;
     if (ferry_forward(pair[0], pair[1]) < 0 || ferry_forward(pair[1], pair[0]) < 0)
         ferry_abort(conn);
+    else if (ended_alone)
+        ferry_shutdown(conn);
 }
 
 static void carry_end(ferry_conn *conn, void *arg)
@@ -149,6 +152,8 @@ static void carry_end(ferry_conn *conn, void *arg)
     (void)arg;
     if (other != NULL)
         ferry_shutdown(other);
+    else
+        ended_alone = true;
 }
 
 static void carry_close(ferry_conn *conn, int reason, void *arg)
@@ -178,6 +183,7 @@ void scene_forward(struct stage *stage)
                                           .idle_timeout_ms = 500,
                                           .socket.send_buffer = TINY};
     pair[0] = pair[1] = NULL;
+    ended_alone = false;
     if (stage_open(stage, &service, "127.0.0.1:0")) {
         struct end *one = stage_end(stage, TINY), *other = stage_end(stage, 0);
         one->out.seed = other->in.seed = 1;
