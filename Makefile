@@ -34,6 +34,7 @@
 PREFIX ?= /usr/local
 SECONDS ?= 60
 FROM ?= 1000
+NETEM := delay,300us,200us,25%,loss,0.5%,duplicate,1%,reorder,3%,corrupt,0.1%
 PRESETS_CHECKED := asan tsan clang-asan clang-tsan valgrind
 
 .PHONY: all deps demo test check check-uring check-valgrind-uring check-uml check-model fuzz coverage mutants check-big check-stress \
@@ -84,6 +85,7 @@ check-uml:
 	cmake --preset test
 	cmake --build --preset test
 	tests/uml/run.sh -R '^(unit|net|co|complaints)_' build/test epoll uring
+	tests/uml/run.sh -R '^(net_halfclose|net_files\.ranges|co_recv)' -N '$(NETEM)' build/test epoll uring
 
 check-model:
 	@cmake/deps.sh build model

@@ -39,7 +39,7 @@ LIMITS = {
 CLOSING = ({"send": 4 * MIB, "linger": 1500}, {"keepalive": 1})
 LIMIT_S = 6
 SLACK_S = 6
-TIMES = 3
+TIMES = 2
 
 
 def ending(text):

@@ -5,7 +5,9 @@
 # processor. Boots one for each backend, all at the same time, and shows what ctest says. What is not run there is in
 # `excluded`.
 #
-#   run.sh [-R REGEX] BUILD BACKEND...       (epoll, uring)
+#   run.sh [-R REGEX] [-N NETEM] BUILD BACKEND...       (epoll, uring)
+#
+# NETEM is what tc-netem(8) does to the packets, its words with commas between them: delay,2ms,1ms,loss,1%
 #
 # Leaves BUILD/../uml/BACKEND: log, console, and the disk on which the tests ran.
 set -eu
@@ -16,10 +18,15 @@ limit=1800  # seconds, which only a machine that hangs needs
 slow=4      # a system call costs many times what it costs outside
 
 tests=.
-if [ "$1" = -R ]; then
-    tests=$2
-    shift 2
-fi
+netem=''
+while getopts R:N: option; do
+    case $option in
+    R) tests=$OPTARG ;;
+    N) netem=$OPTARG ;;
+    *) exit 2 ;;
+    esac
+done
+shift $((OPTIND - 1))
 build=$(cd "$1" && pwd)
 shift
 excluded=$(awk '!/^#/ && NF { printf "%s%s", sep, $1; sep = "|" }' "$here/excluded")
@@ -34,7 +41,7 @@ boot() {
     [ "$(df --output=avail -m /dev/shm | tail -n 1)" -gt $((4 * memory)) ] || export TMPDIR="$place"
     timeout -k 10 "$limit" linux.uml mem=${memory}M ubda="$place/disk" uml_dir="$place/" con0=fd:0,fd:1 con=null quiet \
         rootfstype=hostfs rootflags=/ ro init="$here/init" \
-        BUILD="$build" PLACE="$place" TESTS="$tests" EXCLUDED="$excluded" SLOW="$slow" FERRY_BACKEND="$1" \
+        BUILD="$build" PLACE="$place" TESTS="$tests" EXCLUDED="$excluded" SLOW="$slow" NETEM="$netem" FERRY_BACKEND="$1" \
         </dev/null >"$place/console" 2>&1
 }
 
