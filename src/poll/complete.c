@@ -104,7 +104,7 @@ static void watched(struct fy_slot *slot, int events)
         if (error < 0)
             fy_slot_tell(slot, FY_BROKEN, error, NULL);
     }
-    if ((events & (POLLERR | POLLHUP)) && takes_input(slot) && (slot->armed & BIT_RECEIVE)) {
+    if ((events & POLLERR) && takes_input(slot) && (slot->armed & BIT_RECEIVE)) {
         slot->afresh = true; /* it may have missed that; one that begins now gets what is left, then the error, */
         return;              /* which is told only once: whoever writes now would take it for a reset */
     }
