@@ -21,8 +21,8 @@ static void tell_end(struct fy_slot *slot)
 
 static void hold(struct fy_slot *slot, const char *data, size_t len)
 {
-    if (fy_buffer_append(&slot->held, data, len) || slot->end != OPEN)
-        return;
+    if (slot->end != OPEN || fy_buffer_append(&slot->held, data, len))
+        return; /* nothing comes behind an end, as when memory was short before */
     slot->end = UNTOLD;
     slot->result = -ENOMEM;
 }

@@ -21,6 +21,7 @@ enum {
     SUBMISSIONS = 512,  /* the kernel's queues: what a turn may ask for, more costs a call more... */
     COMPLETIONS = 4096, /* ...and what may wait to be taken out; more it keeps elsewhere */
     SETTLED = 64,       /* turns after which the thread is taken for the loop's own */
+    TRIES = 8,          /* of a call that the kernel has no room for */
     SENDS = 32,         /* so many wait for no more: those who are answered first need not wait for the last */
     LINE = 64,          /* bytes; a cache line, */
     LINES = 6,          /* and how many a message touches */
@@ -348,10 +349,15 @@ static void uring_flush(struct fy_poll *poll)
     if (p->turns == SETTLED)
         fy_sys_ring_unregister(&p->ring);
     p->turns = 0;
-    if (fy_sys_ring_enter(&p->ring, 0) == 0)
-        return;
+    int error = fy_sys_ring_enter(&p->ring, 0);
+    for (int i = 0; i < TRIES && (error == -EBUSY || error == -EAGAIN); i++) {
+        uring_reap(poll);
+        error = fy_sys_ring_enter(&p->ring, 0);
+    }
+    if (error == 0 || error == -EBUSY || error == -EAGAIN)
+        return; /* what is left goes with the next call */
     uring_reap(poll);
-    fy_slots_lose_sends(p);
+    fy_slots_lose_sends(p); /* this thread may not enter the ring, and no other will */
 }
 
 const struct fy_backend fy_backend_uring = {

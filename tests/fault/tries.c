@@ -198,14 +198,12 @@ static struct fault_blow strike(enum fault_call call, uint64_t n)
     return (struct fault_blow){.error = way->error, .most = way->most, .early = way->early, .spurious = way->spurious};
 }
 
-/* One that the library has to take in its stride, once: then all goes well. Not a ring that refuses to be entered: at the end of a
- * turn by hand, what was to be sent is given up then. */
+/* One that the library has to take in its stride, once: then all goes well. */
 static bool is_unnoticed(const struct attempt *attempt)
 {
     enum fault_call call = attempt->way->call;
     int error = attempt->way->error;
-    bool is_refusal = call == FAULT_CONNECT || call == FAULT_PTHREAD_CREATE ||
-                      (call == FAULT_RING_ENTER && error == EAGAIN);
+    bool is_refusal = call == FAULT_CONNECT || call == FAULT_PTHREAD_CREATE;
     return !attempt->on && !is_refusal && (error == 0 || error == EAGAIN || error == EINTR);
 }
 

@@ -100,11 +100,12 @@ static void stand_still(void *arg)
     count_wait(&still->over, 1);
 }
 
-/* Reads until the rest of what was sent is in the kernel, and no further. */
-static void read_until_all_has_left(int fd, ferry_conn *conn)
+/* Reads until the rest of what was sent is in the kernel, and no further: the loop goes along with each step, so that there
+ * is still something there that the peer has no room for. */
+static void read_until_all_has_left(int fd, struct host *host, ferry_conn *conn)
 {
-    char bytes[4096];
-    while (ferry_conn_pending(conn) > 0)
+    char bytes[1024];
+    for (; ferry_conn_pending(conn) > 0; host_settle(host))
         peer_read(fd, bytes, sizeof bytes);
 }
 
@@ -121,7 +122,7 @@ static void behind_the_end_while_closing(void)
         char *data = pattern_new(1, PENDING / 16);
         ferry_send(conn, data, PENDING / 16);
         free(data);
-        read_until_all_has_left(fd, conn);
+        read_until_all_has_left(fd, &host, conn);
         ferry_close(conn);
         host_settle(&host);
         ferry_post(ferry_pool_loop(host.pool, 0), stand_still, &still);
