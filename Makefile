@@ -13,7 +13,7 @@
 #   make check-model  every state of the models of the outbox, the lock and the loop's sleep, by spin; and every order of the
 #                  steps of a few threads, over the code itself
 #   make fuzz      libFuzzer, a minute for each target, half of it over each backend; SECONDS=3600 makes it an hour
-#   make coverage  which lines and branches of src the tests of make test run, over both backends
+#   make coverage  which lines and branches of src the tests of make test run, over both backends, and calls made to fail
 #   make mutants   breaks the library, a line at a time, and looks whether a test fails each time
 #   make check-sim random programs in a simulated machine, a million steps and then a minute; SECONDS=3600 makes it an hour,
 #                  FROM=1000000 begins with another seed
@@ -105,6 +105,7 @@ coverage:
 	find build/coverage -name '*.gcda' -delete
 	ctest --preset coverage
 	ctest --preset coverage-uring
+	ctest --preset coverage-faults
 	cmake/coverage.sh build/coverage
 
 mutants:
