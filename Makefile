@@ -7,7 +7,7 @@
 #   make demo      serves and downloads files in each mode and style, verifies them, and shows how fast it went
 #   make test      builds and runs the tests
 #   make check     the tests under the sanitizers and valgrind: gcc's over epoll, clang's over io_uring, valgrind over both; one of
-#                  them: make check-asan, ... Over io_uring those of the library; FULL=1: all
+#                  them: make check-asan, ... Over io_uring, and under valgrind, those of the library; FULL=1: all
 #   make check-uring  the tests of make test over io_uring
 #   make check-uml those of the library over both backends on an older kernel, Debian's user-mode-linux
 #   make check-model  every state of the models of the outbox, the lock and the loop's sleep, by spin; and every order of the
