@@ -27,8 +27,8 @@ typedef struct ferry_socket_options {
     bool nagle;                    /* true leaves Nagle's algorithm on; default: TCP_NODELAY */
     unsigned keepalive_s;          /* seconds of silence before TCP probes the peer; 0 = no probes */
     unsigned keepalive_interval_s; /* between probes; 0 = 10 */
-    unsigned keepalive_count;      /* unanswered probes before -ETIMEDOUT; 0 = 3 */
-    unsigned user_timeout_ms;      /* how long sent bytes may stay unacknowledged (RFC 5482); 0 = the kernel's */
+    unsigned keepalive_count;      /* unanswered probes before -ETIMEDOUT; 0 = 3. With user_timeout_ms, that decides */
+    unsigned user_timeout_ms;      /* how long bytes may stay unacknowledged, or unsent (RFC 5482); 0 = the kernel's */
     int send_buffer;               /* SO_SNDBUF; 0 = the kernel tunes it */
     int receive_buffer;            /* SO_RCVBUF; 0 = the kernel tunes it */
     const char *congestion;        /* TCP_CONGESTION, such as "cubic"; NULL = the system's. Must outlive the service */

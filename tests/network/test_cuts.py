@@ -11,7 +11,7 @@ import re
 import signal
 import time
 
-from network import Case, Client, Network, connecting_end, get, listening_end, main, serve
+from network import Case, Client, Network, call, connecting_end, get, inside, listening_end, main, serve
 from program import KIB, MIB, wait_until
 
 # What is on the way for a second or two, at the rate of a slow link.
@@ -71,11 +71,11 @@ def ends(listening, connecting):
 
 class Cuts(Case):
     @contextlib.contextmanager
-    def transfer(self, network, size=SIZE):
+    def transfer(self, network, *flags, size=SIZE):
         """One that is under way, slowly: the server, the client and what is to come."""
         network.set_rate(RATE)
         file, digest = self.make_file(size)
-        with serve(file) as server, get(server.address, "-o", self.path("kept"), "--sha256", digest) as client:
+        with serve(*flags, file) as server, get(server.address, "-o", self.path("kept"), "--sha256", digest) as client:
             wait_until(lambda: self.kept_so_far() > 128 * KIB, "the first bytes")
             yield server, client, digest
 
@@ -134,6 +134,21 @@ class Cuts(Case):
             for name, settings in LIMITS.items():
                 with self.subTest(name):
                     self.expect_served(pairs[name][0], settings[0])
+
+    def test_server_gives_up_clients(self):
+        """One with bytes on the way to it, and one that has everything, and has not closed. Without a limit it would be a
+        quarter of an hour."""
+        limit = ("--timeout", 2)
+        file, _ = self.make_file(KIB, "small")
+        with Network() as network, serve(*limit, file) as other, get(other.address, "-q", "--slow", 1):
+            wait_until(lambda: "FIN-WAIT-2" in call(*inside("server"), "ss", "-tn"), "it has everything")
+            with self.transfer(network, *limit) as (server, _, digest):
+                network.cut()
+                for each in (server, other):
+                    wait_until(lambda each=each: "timed out after " in each.err_so_far(), "the client is given up")
+                network.mend()
+                self.expect_calm(network, server, digest)
+                other.wait_calm()
 
     def test_cut_while_closing(self):
         """It has sent all, and has closed, and what it has sent is still on the way."""

@@ -9,6 +9,7 @@ Timeouts here are fail-safes against a hang; no test passes or fails by the cloc
 """
 
 import contextlib
+import ctypes
 import functools
 import hashlib
 import os
@@ -163,12 +164,24 @@ class Serve(Process):
         self.result = self.wait()
         return self.result
 
-    def count_sockets(self):
-        count = 0
+    def list_sockets(self):
+        numbers = []
         for descriptor in os.scandir(f"/proc/{self.process.pid}/fd"):
             with contextlib.suppress(FileNotFoundError):  # closed since it was listed
-                count += os.readlink(descriptor.path).startswith("socket:")
-        return count
+                if os.readlink(descriptor.path).startswith("socket:"):
+                    numbers.append(int(descriptor.name))
+        return numbers
+
+    def count_sockets(self):
+        return len(self.list_sockets())
+
+    def socket_options(self, level, option):
+        """What the kernel has for each of its sockets, by pidfd_getfd(2)."""
+        process = os.pidfd_open(self.process.pid)
+        for number in self.list_sockets():
+            with socket.socket(fileno=ctypes.CDLL(None).syscall(438, process, number, 0)) as copy:
+                yield copy.getsockopt(level, option)
+        os.close(process)
 
     def wait_connections(self, number):
         wait_until(lambda: self.count_sockets() >= self.listeners + number, f"{number} connections")

@@ -7,6 +7,7 @@ All of it runs once in each style (FERRY_STYLE).
 import os
 import signal
 import unittest
+from socket import IPPROTO_TCP, TCP_USER_TIMEOUT
 
 import program
 import rude
@@ -206,6 +207,20 @@ class Clients(Case):
                 client.sendall(words[said:])
                 client.close()
                 wait_until(lambda: "sent 24.0 MiB" in serve.err_so_far(), "its end is told")
+
+    def test_a_client_that_does_not_read_is_given_up(self):
+        for mode in MODES:
+            with self.subTest(mode), Serve("--timeout", 0.5, "--mode", mode, self.file) as serve:
+                with serve.connect(64 * KIB) as client:
+                    wait_until(lambda: "timed out after " in serve.err_so_far(), "it is given up")
+                    with self.assertRaises(ConnectionResetError):
+                        program.read_all(client)
+
+    def test_each_client_has_a_limit(self):
+        """Also when none was asked for; the kernel is asked, since nobody wants to wait for it."""
+        with Serve(self.file) as serve, serve.connect(64 * KIB):
+            serve.wait_connections(1)
+            self.assertEqual(set(serve.socket_options(IPPROTO_TCP, TCP_USER_TIMEOUT)), {90000})
 
     def test_a_line_for_each_connection(self):
         with Serve(self.file) as serve:

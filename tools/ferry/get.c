@@ -36,7 +36,7 @@ static const struct option options[] = {
     {0, "slow", "BYTES/S", "read each connection no faster than that", parse_rate, offsetof(struct get_options, slow)},
     {0, "abort-after", "BYTES", "reset each connection after so many bytes", parse_size,
      offsetof(struct get_options, abort_after)},
-    {0, "timeout", "SECONDS", "give up when nothing comes for so long (default 30)", parse_seconds,
+    {0, "timeout", "SECONDS", "give up when nothing comes for so long (default 30)", parse_timeout,
      offsetof(struct get_options, timeout_ms)},
     {'q', "quiet", NULL, "no progress and no summary", parse_flag, offsetof(struct get_options, quiet)},
 };
@@ -74,8 +74,6 @@ static int check(const struct get_options *given)
         return refuse("--abort-after and --output exclude each other");
     if (given->abort_after > 0 && given->sha256 != NULL)
         return refuse("--abort-after and --sha256 exclude each other");
-    if (given->timeout_ms == 0)
-        return refuse("--timeout: it must be more than 0");
     if (given->sha256 != NULL && !digest_available())
         return refuse("--sha256: this program was built without libcrypto");
     return PARSED;

@@ -56,6 +56,8 @@ static const struct option options[] = {
      offsetof(struct serve_options, rate)},
     {'g', "grace", "SECONDS", "how long SIGTERM lets transfers finish (default 10)", parse_seconds,
      offsetof(struct serve_options, grace_ms)},
+    {0, "timeout", "SECONDS", "give up a client that takes nothing for so long (default 90)", parse_timeout,
+     offsetof(struct serve_options, timeout_ms)},
     {'u', "user", "NAME", "become that user when it listens; for root", parse_user,
      offsetof(struct serve_options, user)},
     {'c', "confine", "HOW", "auto (default: as far as the kernel can), require or off", parse_confine,
@@ -145,7 +147,8 @@ static int run(int argc, char **argv)
         .options = {.mode = mode_find("zerocopy"),
                     .style = &reactor_style,
                     .listen = "127.0.0.1:8888",
-                    .grace_ms = 10000},
+                    .grace_ms = 10000,
+                    .timeout_ms = 90000},
     };
     (void)argc;
     int status = options_parse(&syntax, argv, &server.options, &server.path);

@@ -35,6 +35,7 @@ struct serve_options {
     ferry_backend backend;
     uint64_t rate; /* bytes a second and connection; 0 = no limit */
     unsigned grace_ms;
+    unsigned timeout_ms; /* for a client that takes nothing */
     bool quiet;
     struct user user;
     enum confine confine;

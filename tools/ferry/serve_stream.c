@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { KEEPALIVE_S = 60 };
-
 static const uint64_t ns_per_ms = 1000000;
 
 static void free_stream(void *context)
@@ -105,9 +103,30 @@ static void on_close(ferry_conn *conn, int reason, void *arg)
     ferry_timer_cancel(stream->beat);
 }
 
+/* One limit, for bytes that are on the way to a client, or that its window keeps back, and for one that has everything
+ * and says no more: TCP then probes, and the kernel gives up by the same limit when a probe was not answered. */
+static ferry_socket_options limits(unsigned timeout_ms)
+{
+    enum { LONGEST_S = 60 };
+    unsigned probe_s = timeout_ms / 3000;
+    if (probe_s < 1)
+        probe_s = 1;
+    if (probe_s > LONGEST_S)
+        probe_s = LONGEST_S;
+    return (ferry_socket_options){
+        .user_timeout_ms = timeout_ms,
+        .keepalive_s = probe_s,
+        .keepalive_interval_s = probe_s,
+    };
+}
+
 ferry_service stream_service(struct server *server)
 {
-    ferry_service service = {.arg = server, .on_close = on_close, .socket.keepalive_s = KEEPALIVE_S};
+    ferry_service service = {
+        .arg = server,
+        .on_close = on_close,
+        .socket = limits(server->options.timeout_ms),
+    };
     server->options.style->drive(&service);
     return service;
 }

@@ -91,15 +91,29 @@ const char *parse_count(const char *text, void *into)
     return store_below(text, 100000, into) ? NULL : "a number from 1 to 100000";
 }
 
-const char *parse_seconds(const char *text, void *into)
+static bool read_seconds(const char *text, unsigned *ms)
 {
     enum { WEEK = 7 * 24 * 3600 };
     char *end;
     bool plain = text[strspn(text, "0123456789.")] == '\0' && strpbrk(text, "0123456789") != NULL;
     double seconds = plain ? strtod(text, &end) : -1;
     if (!plain || *end != '\0' || seconds > WEEK)
-        return "a number of seconds, at most a week";
-    *(unsigned *)into = (unsigned)(seconds * 1000 + 0.5);
+        return false;
+    *ms = (unsigned)(seconds * 1000 + 0.5);
+    return true;
+}
+
+const char *parse_seconds(const char *text, void *into)
+{
+    return read_seconds(text, into) ? NULL : "a number of seconds, at most a week";
+}
+
+const char *parse_timeout(const char *text, void *into)
+{
+    unsigned ms;
+    if (!read_seconds(text, &ms) || ms == 0)
+        return "a number of seconds, more than 0 and at most a week";
+    *(unsigned *)into = ms;
     return NULL;
 }
 

@@ -34,6 +34,9 @@ const char *parse_count(const char *text, void *into);
 /* Seconds, 0 to a week, a fraction allowed, into an unsigned number of milliseconds. */
 const char *parse_seconds(const char *text, void *into);
 
+/* The same, but a millisecond at least. */
+const char *parse_timeout(const char *text, void *into);
+
 /* "17 B", "1.5 KiB", "16.0 GiB": writes into `text`, UNIT_TEXT long, and returns it. */
 const char *print_size(char *text, double bytes);
 
