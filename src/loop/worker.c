@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * loop: the worker threads of a pool. Started one by one as jobs find none idle, up to a bound; jobs are taken in order.
+ * loop: the worker threads of a pool. Started one by one, up to a bound, as there are more jobs than idle threads; jobs are
+ * taken in order.
  */
 #include "loop/worker.h"
 
@@ -16,6 +17,7 @@ struct fy_workers {
     pthread_cond_t more;
     struct fy_job *first, **last;
     unsigned threads, idle;
+    unsigned waiting; /* jobs that nobody has taken yet */
     bool ending;
     unsigned long ids[MOST_THREADS];
 };
@@ -53,6 +55,7 @@ static void *serve(void *arg)
         w->first = job->next;
         if (!w->first)
             w->last = &w->first;
+        w->waiting--;
         pthread_mutex_unlock(&w->lock);
         run(job);
         pthread_mutex_lock(&w->lock);
@@ -61,16 +64,18 @@ static void *serve(void *arg)
     return NULL;
 }
 
+/* An idle thread is spoken for by a job that waits already, even if it has not woken up yet. */
 void fy_workers_submit(struct fy_workers *w, struct fy_job *job)
 {
     pthread_mutex_lock(&w->lock);
-    if (w->idle == 0 && w->threads < MOST_THREADS && fy_sys_thread(serve, w, &w->ids[w->threads]) == 0)
+    if (w->idle <= w->waiting && w->threads < MOST_THREADS && fy_sys_thread(serve, w, &w->ids[w->threads]) == 0)
         w->threads++;
     bool somebody = w->threads > 0;
     if (somebody) {
         job->next = NULL;
         *w->last = job;
         w->last = &job->next;
+        w->waiting++;
         pthread_cond_signal(&w->more);
     }
     pthread_mutex_unlock(&w->lock);

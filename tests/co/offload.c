@@ -141,10 +141,58 @@ static void while_the_pool_stops(void)
     assert_int_equal(count_get(&heap.dones), MANY);
 }
 
+/* Jobs that come at once do not wait for each other, though one thread is idle and the others are still to be started. */
+struct meeting {
+    ferry_loop *loop;
+    struct count warm, met, done;
+};
+
+static void meet(void *arg)
+{
+    struct meeting *meeting = arg;
+    count_add(&meeting->met, 1);
+    count_wait(&meeting->met, 4);
+}
+
+static void count_done(void *arg)
+{
+    count_add(&((struct meeting *)arg)->done, 1);
+}
+
+static void warm_up(void *arg)
+{
+    count_add(&((struct meeting *)arg)->warm, 1);
+}
+
+static void call_a_meeting(void *arg)
+{
+    struct meeting *meeting = arg;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(ferry_offload_then(meeting->loop, meet, count_done, meeting), 0);
+}
+
+/* Again and again, since the idle thread may be awake before the second job comes. */
+static void jobs_that_come_at_once_run_side_by_side(void)
+{
+    for (size_t i = 0; i < 10; i++) {
+        struct host host;
+        struct meeting meeting = {.loop = NULL};
+        host_bare(&host, 1);
+        meeting.loop = ferry_pool_loop(host.pool, 0);
+        assert_int_equal(ferry_offload_then(meeting.loop, warm_up, NULL, &meeting), 0);
+        count_wait(&meeting.warm, 1);
+        sleep_ms(10); /* its thread is idle again by now; if not, the test finds less */
+        host_call(&host, 0, call_a_meeting, &meeting);
+        count_wait(&meeting.done, 4);
+        host_stop(&host);
+    }
+}
+
 const struct test_case test_cases[] = {
     {"on_another_thread", on_another_thread},
     {"more_than_there_are_threads", more_than_there_are_threads},
     {"from_callbacks_and_threads", from_callbacks_and_threads},
     {"while_the_pool_stops", while_the_pool_stops},
+    {"jobs_that_come_at_once_run_side_by_side", jobs_that_come_at_once_run_side_by_side},
     {NULL, NULL},
 };
