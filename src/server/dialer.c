@@ -111,12 +111,21 @@ static void connected(struct dial *d)
     fy_conn_open(d->conn, d->conn->source.fd); /* cannot fail: it is being watched already */
 }
 
+/* Nobody listens there. It is reset, or the port would not be free for its server for a while (RFC 9293, 3.3.2: TIME-WAIT). */
+static int refuse_itself(int fd)
+{
+    fy_sys_reset_on_close(fd);
+    return -ECONNREFUSED;
+}
+
 static void happened(struct fy_source *source, const struct fy_completion *completion)
 {
     struct dial *d = FY_CONTAINER(source, ferry_conn, source)->tag;
     if (completion->event == FY_SOON || ferry_conn_error(d->conn) < 0)
         return; /* nothing yet; or it is being given up */
     int error = completion->event == FY_BROKEN ? (int)completion->result : fy_sys_take_error(source->fd);
+    if (error == 0 && fy_sock_is_itself(source->fd))
+        error = refuse_itself(source->fd);
     if (error < 0)
         failed(d, error);
     else

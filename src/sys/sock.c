@@ -151,10 +151,28 @@ static bool same_host(const struct sockaddr_storage *a, const struct sockaddr_st
     }
 }
 
+/* False: the kernel does not say. */
+static bool ends_of(int fd, struct sockaddr_storage *here, struct sockaddr_storage *there)
+{
+    socklen_t here_len = sizeof *here, there_len = sizeof *there;
+    return fy_sys_local(fd, here, &here_len) == 0 && fy_sys_peer(fd, there, &there_len) == 0;
+}
+
 bool fy_sock_is_local(int fd)
 {
     struct sockaddr_storage here = {0}, there = {0};
-    socklen_t here_len = sizeof here, there_len = sizeof there;
-    return fy_sys_local(fd, &here, &here_len) < 0 || fy_sys_peer(fd, &there, &there_len) < 0 ||
-           same_host(&here, &there);
+    return !ends_of(fd, &here, &there) || same_host(&here, &there);
+}
+
+/* A sockaddr_in6 has it in the same place. */
+static in_port_t port_of(const struct sockaddr_storage *address)
+{
+    return ((const struct sockaddr_in *)address)->sin_port;
+}
+
+bool fy_sock_is_itself(int fd)
+{
+    struct sockaddr_storage here = {0}, there = {0};
+    return ends_of(fd, &here, &there) && here.ss_family != AF_UNIX && same_host(&here, &there) &&
+           port_of(&here) == port_of(&there);
 }

@@ -23,6 +23,10 @@ void fy_sock_options(int fd, const ferry_socket_options *options);
  * hint; true also when the kernel does not say. */
 bool fy_sock_is_local(int fd);
 
+/* Whether it is connected to itself. Who connects to a port of this machine that nobody listens on may be given that very port
+ * as his own, and then meets himself (RFC 9293, 3.5: both ends open at once). */
+bool fy_sock_is_itself(int fd);
+
 /* -EINVAL for a negative size, or a name the kernel does not have. */
 int fy_sock_check(const ferry_socket_options *options);
 

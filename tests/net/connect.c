@@ -294,6 +294,42 @@ static void again_from_on_close(void)
     host_stop(&host);
 }
 
+/* The kernel gives out ports by chance; here it is made to give out the one that is connected to. */
+static bool meets_itself;
+
+int __real_fy_sys_connect(int fd, const struct sockaddr *address, socklen_t len);
+int __wrap_fy_sys_connect(int fd, const struct sockaddr *address, socklen_t len);
+
+int __wrap_fy_sys_connect(int fd, const struct sockaddr *address, socklen_t len)
+{
+    if (meets_itself)
+        assert_int_equal(bind(fd, address, len), 0);
+    return __real_fy_sys_connect(fd, address, len);
+}
+
+/* And its server can have the port at once. */
+static void nobody_is_connected_to_himself(void)
+{
+    static const char *const addresses[] = {"127.0.0.1", "[::1]"};
+    for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++) {
+        struct host host;
+        struct host dialer;
+        char address[64];
+        case_row("%s", addresses[i]);
+        (void)snprintf(address, sizeof address, "%s:0", addresses[i]);
+        host_init(&host, &plain);
+        host_run(&host, address, NULL);
+        (void)snprintf(address, sizeof address, "%s", host.address);
+        host_stop(&host);
+        start_dialer(&dialer, &plain, 1);
+        meets_itself = true;
+        assert_int_equal(dial(&dialer, address, &(ferry_connect_options){.attempts = 2, .backoff_ms = 1}), 0);
+        assert_reason(failure(&dialer), -ECONNREFUSED);
+        meets_itself = false;
+        host_stop(&dialer);
+    }
+}
+
 const struct test_case test_cases[] = {
     {"each_form_of_address_is_reached", each_form_of_address_is_reached},
     {"many_at_once", many_at_once},
@@ -307,5 +343,6 @@ const struct test_case test_cases[] = {
     {"stopped_while_it_waits", stopped_while_it_waits},
     {"freed_before_it_ran", freed_before_it_ran},
     {"again_from_on_close", again_from_on_close},
+    {"nobody_is_connected_to_himself", nobody_is_connected_to_himself},
     {NULL, NULL},
 };
