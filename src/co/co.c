@@ -67,7 +67,7 @@ static void finish(struct fy_co *co)
     if (co->stack) {
         fy_census_end(co);
         fy_fiber_fini(&co->fiber);
-        fy_stack_give(&cos->stacks, co->stack);
+        fy_stack_give(co->stack);
         co->stack = NULL;
     }
     fy_list_remove(&co->link);

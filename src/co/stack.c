@@ -7,9 +7,10 @@
 #include "co/fiber.h"
 #include "sys/sys.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
-enum { PAGE = 4096, GUARD = 4 * PAGE, SLAB_BYTES = 4 << 20, SLAB_LEAST = 4 };
+enum { GUARD = 16 << 10, SLAB_BYTES = 4 << 20, SLAB_LEAST = 4 };
 
 /* Stacks of one size, mapped together. */
 struct fy_slab {
@@ -24,12 +25,20 @@ struct fy_slab {
 struct fy_sizes {
     struct fy_sizes *next;
     size_t bytes; /* of a stack, its guard included */
+    size_t guard; /* of that */
     struct fy_stack *idle;
     unsigned idle_count;
 };
 
-static struct fy_sizes *find_size(struct fy_stacks *stacks, size_t bytes)
+static size_t whole_pages(size_t bytes)
 {
+    const size_t page = fy_sys_page();
+    return (bytes + page - 1) & ~(page - 1);
+}
+
+static struct fy_sizes *find_size(struct fy_stacks *stacks, size_t usable)
+{
+    const size_t guard = whole_pages(GUARD), bytes = whole_pages(usable) + guard;
     for (struct fy_sizes *s = stacks->sizes; s; s = s->next)
         if (s->bytes == bytes)
             return s;
@@ -37,16 +46,17 @@ static struct fy_sizes *find_size(struct fy_stacks *stacks, size_t bytes)
     if (!s)
         return NULL;
     s->bytes = bytes;
+    s->guard = guard;
     s->next = stacks->sizes;
     stacks->sizes = s;
     return s;
 }
 
-static int guard(struct fy_slab *slab)
+static int install_guards(struct fy_slab *slab)
 {
     int error = 0;
     for (unsigned i = 0; i < slab->count && error == 0; i++)
-        error = fy_sys_guard(slab->stacks[i].base, GUARD);
+        error = fy_sys_guard(slab->stacks[i].base, slab->of->guard);
     return error;
 }
 
@@ -68,7 +78,7 @@ static bool map_slab(struct fy_stacks *stacks, struct fy_sizes *size)
     }
     for (unsigned i = 0; i < count; i++)
         slab->stacks[i] = (struct fy_stack){.base = slab->base + i * size->bytes, .slab = slab};
-    if (guard(slab) < 0) {
+    if (install_guards(slab) < 0) {
         fy_sys_unmap(slab->base, slab->bytes);
         free(slab);
         return false;
@@ -103,8 +113,9 @@ void fy_stacks_fini(struct fy_stacks *stacks)
 
 struct fy_stack *fy_stack_take(struct fy_stacks *stacks, size_t size)
 {
-    size_t bytes = (size + PAGE - 1) / PAGE * PAGE + GUARD;
-    struct fy_sizes *of = find_size(stacks, bytes);
+    if (size > SIZE_MAX / SLAB_LEAST / 2)
+        return NULL; /* so many bytes cannot even be counted */
+    struct fy_sizes *of = find_size(stacks, size);
     if (!of || (!of->idle && !map_slab(stacks, of)))
         return NULL;
     struct fy_stack *stack = of->idle;
@@ -113,9 +124,8 @@ struct fy_stack *fy_stack_take(struct fy_stacks *stacks, size_t size)
     return stack;
 }
 
-void fy_stack_give(struct fy_stacks *stacks, struct fy_stack *stack)
+void fy_stack_give(struct fy_stack *stack)
 {
-    (void)stacks;
     struct fy_sizes *of = stack->slab->of;
     if (of->idle_count >= FY_STACKS_WARM)
         fy_stack_forget(stack);
@@ -131,12 +141,12 @@ char *fy_stack_top(const struct fy_stack *stack)
 
 char *fy_stack_bottom(const struct fy_stack *stack)
 {
-    return stack->base + GUARD;
+    return stack->base + stack->slab->of->guard;
 }
 
 size_t fy_stack_size(const struct fy_stack *stack)
 {
-    return stack->slab->of->bytes - GUARD;
+    return stack->slab->of->bytes - stack->slab->of->guard;
 }
 
 size_t fy_stack_touched(const struct fy_stack *stack)
@@ -154,5 +164,5 @@ void fy_stack_forget(const struct fy_stack *stack)
 bool fy_stack_guards(const struct fy_stack *stack, const void *address)
 {
     const char *at = address;
-    return at >= stack->base && at < stack->base + GUARD;
+    return at >= stack->base && at < fy_stack_bottom(stack);
 }

@@ -3,11 +3,12 @@
  * co: stacks. Mapped in slabs, each stack with a guard below it, reused last in, first out.
  *
  *     base                                                        top
- *     | 16 KiB guard |  ................ unused ....  <-- grows  |
+ *     |    guard     |  ................ unused ....  <-- grows  |
  *
- * A guard is pages that fault; four, so that a frame of some size does not step over them. Linux 6.13 marks it in the
- * page table (MADV_GUARD_INSTALL), so that a slab stays one map entry, however many stacks it has; before that,
- * mprotect(2) splits the map at each guard, and a process runs into vm.max_map_count at some 32,700 stacks.
+ * A guard is pages that fault: 16 KiB of them, or one if pages are bigger, so that a frame of some size does not step over it.
+ * Linux 6.13 marks it in the page table (MADV_GUARD_INSTALL), so that a slab stays one map entry, however many stacks it
+ * has; before that, mprotect(2) splits the map at each guard, and a process runs into vm.max_map_count at some 32,700
+ * stacks.
  *
  * What has been touched stays touched: reuse is cheap, a fresh page costs a fault. Beyond FY_STACKS_WARM idle stacks of
  * a size, one that is given back loses its pages.
@@ -39,7 +40,7 @@ void fy_stacks_fini(struct fy_stacks *stacks);
 
 /* A stack with at least `size` usable bytes, NULL = no memory or no map entries. */
 struct fy_stack *fy_stack_take(struct fy_stacks *stacks, size_t size);
-void fy_stack_give(struct fy_stacks *stacks, struct fy_stack *stack);
+void fy_stack_give(struct fy_stack *stack);
 
 char *fy_stack_top(const struct fy_stack *stack);
 char *fy_stack_bottom(const struct fy_stack *stack); /* the lowest usable byte */

@@ -308,7 +308,7 @@ bool fy_sys_in_memory(int fd, uint64_t offset, size_t len)
     static _Atomic bool missing;
     const uint64_t range[2] = {offset, len};
     uint64_t pages[5] = {0}; /* cached, dirty, written back, evicted, recently evicted */
-    const uint64_t page = 4096;
+    const uint64_t page = fy_sys_page();
     if (!missing) {
         if (syscall(CACHESTAT, fd, range, pages, 0) == 0)
             return pages[0] >= (offset + len - 1) / page - offset / page + 1;
@@ -373,6 +373,11 @@ int fy_sys_sigaction(int signal, const struct sigaction *action, struct sigactio
     return RETRY(sigaction(signal, action, old));
 }
 
+size_t fy_sys_page(void)
+{
+    return (size_t)getpagesize();
+}
+
 void *fy_sys_map_stacks(size_t bytes)
 {
     void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1,
@@ -405,15 +410,16 @@ void fy_sys_discard(void *base, size_t bytes)
 
 size_t fy_sys_untouched(void *base, size_t bytes)
 {
-    enum { PAGE = 4096, AT_ONCE = 256 };
+    enum { AT_ONCE = 256 };
     unsigned char in_memory[AT_ONCE];
-    for (size_t at = 0; at < bytes; at += (size_t)AT_ONCE * PAGE) {
-        size_t part = bytes - at < (size_t)AT_ONCE * PAGE ? bytes - at : (size_t)AT_ONCE * PAGE;
+    const size_t page = fy_sys_page();
+    for (size_t at = 0; at < bytes; at += AT_ONCE * page) {
+        size_t part = bytes - at < AT_ONCE * page ? bytes - at : AT_ONCE * page;
         if (mincore((char *)base + at, part, in_memory) != 0)
             return at;
-        for (size_t page = 0; page < part / PAGE; page++)
-            if (in_memory[page] & 1)
-                return at + page * PAGE;
+        for (size_t i = 0; i < part / page; i++)
+            if (in_memory[i] & 1)
+                return at + i * page;
     }
     return bytes;
 }

@@ -62,6 +62,7 @@ int fy_sys_readahead(int fd, uint64_t offset, size_t len);
 bool fy_sys_in_memory(int fd, uint64_t offset, size_t len); /* true also when the kernel cannot tell */
 
 /* Memory for stacks, in whole pages. */
+size_t fy_sys_page(void);              /* bytes: 4, 16 or 64 KiB, as the kernel was built */
 void *fy_sys_map_stacks(size_t bytes); /* NULL = none */
 void fy_sys_unmap(void *base, size_t bytes);
 int fy_sys_guard(void *page, size_t bytes);                     /* touching it faults from now on */

@@ -11,6 +11,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+size_t fy_sys_page(void)
+{
+    return (size_t)getpagesize();
+}
+
 /* The stacks of coroutines are real memory, without guards: ASan, which the seeds are run under, too, knows their bounds. */
 void *fy_sys_map_stacks(size_t bytes)
 {
