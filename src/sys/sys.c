@@ -236,25 +236,35 @@ int fy_sys_epoll_ctl(int epoll, int op, int fd, uint32_t events, void *data)
     return RETRY(epoll_ctl(epoll, op, fd, &event));
 }
 
-/* epoll_pwait2(2), Linux 5.11, waits by the nanosecond; before it the time is rounded up, so that no timer is early.
- * An interrupted wait is a turn without events: a signal handler may have asked for something. */
-int fy_sys_epoll_wait(int epoll, struct epoll_event *events, int cap, int64_t timeout_ns)
+/* An interrupted wait is a turn without events: a signal handler may have asked for something. */
+static int events_or_error(int n)
+{
+    return n >= 0 ? n : errno == EINTR ? 0 : -errno;
+}
+
+/* epoll_pwait2(2), Linux 5.11, waits by the nanosecond. -ENOSYS: there is none; a container's filter of calls that is older
+ * than it says EPERM. */
+static int wait_precisely(int epoll, struct epoll_event *events, int cap, int64_t timeout_ns)
 {
     static _Atomic bool missing;
-    int n = -1;
-    errno = ENOSYS;
-    if (timeout_ns > 0 && !missing) {
-        const struct timespec timeout = {timeout_ns / (int64_t)FY_SECOND, timeout_ns % (int64_t)FY_SECOND};
-        n = epoll_pwait2(epoll, events, cap, &timeout, NULL);
-        missing = n < 0 && errno == ENOSYS;
-    }
-    if (n < 0 && errno == ENOSYS) {
-        int64_t ms = timeout_ns <= 0 ? timeout_ns : (timeout_ns + (int64_t)FY_MS - 1) / (int64_t)FY_MS;
-        n = epoll_wait(epoll, events, cap, ms > INT32_MAX ? INT32_MAX : (int)ms);
-    }
-    if (n < 0)
-        return errno == EINTR ? 0 : -errno;
-    return n;
+    if (missing)
+        return -ENOSYS;
+    const struct timespec timeout = {timeout_ns / (int64_t)FY_SECOND, timeout_ns % (int64_t)FY_SECOND};
+    int n = events_or_error(epoll_pwait2(epoll, events, cap, &timeout, NULL));
+    if (n != -ENOSYS && n != -EPERM)
+        return n;
+    missing = true;
+    return -ENOSYS;
+}
+
+/* By the millisecond the time is rounded up, so that no timer is early. */
+int fy_sys_epoll_wait(int epoll, struct epoll_event *events, int cap, int64_t timeout_ns)
+{
+    int n = timeout_ns > 0 ? wait_precisely(epoll, events, cap, timeout_ns) : -ENOSYS;
+    if (n != -ENOSYS)
+        return n;
+    int64_t ms = timeout_ns <= 0 ? timeout_ns : (timeout_ns + (int64_t)FY_MS - 1) / (int64_t)FY_MS;
+    return events_or_error(epoll_wait(epoll, events, cap, ms > INT32_MAX ? INT32_MAX : (int)ms));
 }
 
 int fy_sys_eventfd(void)

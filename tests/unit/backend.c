@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A pool where io_uring is refused: who asked for it is told why, and everybody else does not notice. Each row is a
- * process of its own, since a filter stays, and io_uring is tried out once in a process.
+ * A pool where io_uring is refused: who asked for it is told why, and everybody else does not notice; or a call that epoll can
+ * do without. Each row is a process of its own, since a filter stays, and io_uring is tried out once in a process.
  */
 #include "case.h"
 #include "host.h"
@@ -122,20 +122,54 @@ static void live_without_it(const struct refusal *row)
     expect_refused(FERRY_BACKEND_EPOLL, row->why);
 }
 
+static void in_a_process_of_its_own(void (*live)(const struct refusal *), const struct refusal *row)
+{
+    int status;
+    case_row("%s", row->name);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        live(row);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 static void refused_by_the_kernel(void)
 {
-    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-        int status;
-        case_row("%s", refusals[i].name);
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0) {
-            live_without_it(&refusals[i]);
-            _exit(0);
-        }
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_int_equal(status, 0);
-    }
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
+        in_a_process_of_its_own(live_without_it, &refusals[i]);
+}
+
+/* Waiting by the nanosecond. A timer fires all the same, and is not early. */
+static const struct refusal waits[] = {
+    {"epoll_pwait2, ENOSYS", SYS_epoll_pwait2, ENOSYS, NULL},
+    {"epoll_pwait2, EPERM", SYS_epoll_pwait2, EPERM, NULL},
+};
+
+static void stop(void *pool)
+{
+    ferry_pool_stop(pool);
+}
+
+static void wait_without_it(const struct refusal *row)
+{
+    refuse(row);
+    assert_int_equal(setenv("FERRY_BACKEND", "epoll", 1), 0);
+    ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.threads = 2});
+    assert_non_null(pool);
+    uint64_t begin = now_ns();
+    assert_non_null(ferry_after(ferry_pool_loop(pool, 0), 20, stop, pool));
+    assert_int_equal(ferry_pool_run(pool), 0);
+    assert_true(now_ns() - begin >= 20 * 1000000ULL);
+    ferry_pool_free(pool);
+}
+
+static void a_wait_that_is_refused(void)
+{
+    for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++)
+        in_a_process_of_its_own(wait_without_it, &waits[i]);
 }
 
 /* A process of its own, since what AUTO takes is found out once in each. */
@@ -189,6 +223,7 @@ static void an_unknown_name_is_one_line(void)
 const struct test_case test_cases[] = {
     {"refused_by_the_kernel", refused_by_the_kernel},
     {"refused_on_the_way", refused_on_the_way},
+    {"a_wait_that_is_refused", a_wait_that_is_refused},
     {"an_unknown_name_is_one_line", an_unknown_name_is_one_line},
     {NULL, NULL},
 };
