@@ -101,7 +101,9 @@ int64_t fy_loop_idle_ns(const ferry_loop *loop)
     if (due == UINT64_MAX)
         return -1;
     uint64_t now = fy_now_ns();
-    return due <= now ? 0 : (int64_t)(due - now);
+    if (due <= now)
+        return 0;
+    return due - now > INT64_MAX ? -1 : (int64_t)(due - now);
 }
 
 /* What the next task is part of comes into the cache meanwhile; most of it lies behind the task. */

@@ -260,6 +260,21 @@ static void a_foreign_loop_turns_it(void)
 
 enum { HOUR_MS = 3600 * 1000 };
 
+/* As far as a timer can be. */
+static void a_timer_in_centuries_is_not_waited_for(void)
+{
+    struct count fired = {0};
+    ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.threads = 1});
+    assert_non_null(pool);
+    ferry_loop *loop = ferry_pool_loop(pool, 0);
+    assert_non_null(ferry_after(loop, UINT64_MAX, count_one, &fired));
+    while (ferry_loop_timeout(loop) == 0)
+        assert_int_equal(ferry_loop_turn(loop, 0), 1);
+    assert_int_equal(ferry_loop_timeout(loop), -1);
+    ferry_pool_free(pool);
+    assert_int_equal(count_get(&fired), 0);
+}
+
 /* What the foreign loop is told to wait: for ever without work, not at all with work, else until the next timer. */
 static void timeout_says_when_to_turn(void)
 {
@@ -324,6 +339,7 @@ const struct test_case test_cases[] = {
     {"dump_names_connections", dump_names_connections},
     {"a_foreign_loop_turns_it", a_foreign_loop_turns_it},
     {"timeout_says_when_to_turn", timeout_says_when_to_turn},
+    {"a_timer_in_centuries_is_not_waited_for", a_timer_in_centuries_is_not_waited_for},
     {"timeout_of_one_that_stops_is_its_grace", timeout_of_one_that_stops_is_its_grace},
     {NULL, NULL},
 };
