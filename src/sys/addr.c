@@ -126,22 +126,40 @@ static int format_local(const struct fy_sockaddr *address, char *buf, size_t cap
     return snprintf(buf, cap, "unix:%s%.*s", abstract ? "@" : "", (int)(len - abstract), un->sun_path + abstract);
 }
 
+static int format_four(const struct sockaddr_in *four, char *buf, size_t cap)
+{
+    char host[INET_ADDRSTRLEN];
+    inet_ntop(AF_INET, &four->sin_addr, host, sizeof host);
+    return snprintf(buf, cap, "%s:%u", host, ntohs(four->sin_port));
+}
+
+/* An IPv4 peer of a listener on all addresses is shown as one. A link-local address means nothing without its interface. */
+static int format_six(const struct sockaddr_in6 *six, char *buf, size_t cap)
+{
+    static const char mapped[] = "::ffff:";
+    char host[INET6_ADDRSTRLEN];
+    inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof host);
+    if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
+        return snprintf(buf, cap, "%s:%u", host + strlen(mapped), ntohs(six->sin6_port));
+    if (six->sin6_scope_id != 0)
+        return snprintf(buf, cap, "[%s%%%u]:%u", host, six->sin6_scope_id, ntohs(six->sin6_port));
+    return snprintf(buf, cap, "[%s]:%u", host, ntohs(six->sin6_port));
+}
+
+static int format(const struct fy_sockaddr *address, char *buf, size_t cap)
+{
+    switch (address->storage.ss_family) {
+    case AF_UNIX:
+        return format_local(address, buf, cap);
+    case AF_INET6:
+        return format_six((const struct sockaddr_in6 *)&address->storage, buf, cap);
+    default:
+        return format_four((const struct sockaddr_in *)&address->storage, buf, cap);
+    }
+}
+
 int fy_addr_format(const struct fy_sockaddr *address, char *buf, size_t cap)
 {
-    char host[INET6_ADDRSTRLEN];
-    const struct sockaddr_in *four = (const struct sockaddr_in *)&address->storage;
-    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&address->storage;
-    int len = 0;
-    if (address->storage.ss_family == AF_UNIX) {
-        len = format_local(address, buf, cap);
-    } else if (address->storage.ss_family == AF_INET6) {
-        inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof host);
-        bool mapped = IN6_IS_ADDR_V4MAPPED(&six->sin6_addr); /* an IPv4 peer of a listener on all addresses */
-        len = mapped ? snprintf(buf, cap, "%s:%u", host + 7, ntohs(six->sin6_port))
-                     : snprintf(buf, cap, "[%s]:%u", host, ntohs(six->sin6_port));
-    } else {
-        inet_ntop(AF_INET, &four->sin_addr, host, sizeof host);
-        len = snprintf(buf, cap, "%s:%u", host, ntohs(four->sin_port));
-    }
+    int len = format(address, buf, cap);
     return len >= 0 && (size_t)len < cap ? len : -ENOSPC;
 }
