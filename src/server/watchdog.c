@@ -27,9 +27,9 @@ struct fy_watchdog {
     struct watched loops[];
 };
 
-static void tell(ferry_loop *loop, uint64_t held)
+static void tell(ferry_loop *loop, const char *doing, uint64_t held)
 {
-    const char *doing = atomic_load(&loop->doing), *name = atomic_load(&loop->name);
+    const char *name = atomic_load(&loop->name);
     const void *function = atomic_load(&loop->function);
     atomic_fetch_add(&loop->stalls, 1);
     fy_log(FERRY_LOG_WARNING, "loop %u has been held for %llu ms by %s %s (%p)", loop->index,
@@ -39,12 +39,13 @@ static void tell(ferry_loop *loop, uint64_t held)
 static void look(ferry_loop *loop, struct watched *seen, uint64_t limit)
 {
     uint64_t step = atomic_load_explicit(&loop->step, memory_order_acquire);
+    const char *doing = atomic_load(&loop->doing);
     uint64_t now = fy_now_ns();
-    if (step != seen->step || !atomic_load(&loop->doing)) {
+    if (step != seen->step || !doing) {
         *seen = (struct watched){.step = step, .since = now};
     } else if (!seen->told && now - seen->since >= limit) {
         seen->told = true;
-        tell(loop, now - seen->since);
+        tell(loop, doing, now - seen->since);
     }
 }
 
