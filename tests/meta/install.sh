@@ -45,8 +45,9 @@ export PKG_CONFIG_PATH
 expect env LD_LIBRARY_PATH="$lib" "$scratch/shared"
 expect "$scratch/static"
 expect env LD_LIBRARY_PATH="$lib" "$scratch/cxx"
-readelf --dynamic "$scratch/shared" | grep -q 'NEEDED.*\[libferry\.so\.0\]' || {
-    echo "install.sh: a program linked with -lferry does not ask for libferry.so.0" >&2
+soname=libferry.so.${version%.*}
+readelf --dynamic "$scratch/shared" | grep 'NEEDED' | grep -qF "[$soname]" || {
+    echo "install.sh: a program linked with -lferry does not ask for $soname" >&2
     exit 1
 }
 
