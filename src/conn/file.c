@@ -184,6 +184,8 @@ ssize_t fy_file_send(ferry_conn *c, struct fy_segment *segment, uint64_t most)
 {
     if (segment->left == 0)
         return 0;
+    if (segment->file.offset > INT64_MAX - WINDOW)
+        return -ENODATA; /* no file is so long, and the end of a window would not fit into its type */
     if (!warm(c, segment))
         return -EAGAIN;
     uint64_t len = segment->file.warm_until - segment->file.offset;
@@ -196,5 +198,5 @@ ssize_t fy_file_send(ferry_conn *c, struct fy_segment *segment, uint64_t most)
     if (len == 0)
         return -EAGAIN;
     ssize_t n = fy_sys_sendfile(c->source.fd, segment->file.file->fd, segment->file.offset, (size_t)len);
-    return n == 0 ? -ENODATA : n;
+    return n == 0 || n == -EOVERFLOW ? -ENODATA : n; /* the latter: longer than its file system's files can be */
 }

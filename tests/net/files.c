@@ -173,6 +173,13 @@ static void truncated_before_its_turn(void)
     temp_remove(&temp);
 }
 
+/* Beyond the end of this file, of any of ext4, of any at all. */
+static const struct {
+    uint64_t offset, len;
+} beyond[] = {
+    {5000, 10000}, {0, UINT64_MAX - 1}, {1ULL << 45, 1}, {INT64_MAX, 1}, {1ULL << 63, 1}, {UINT64_MAX - 5, 10},
+};
+
 static void a_range_beyond_the_end(void)
 {
     struct host host;
@@ -180,14 +187,17 @@ static void a_range_beyond_the_end(void)
     temp_fill(&temp, 1, 10000);
     ferry_file *file = open_file(&temp);
     host_start(&host, &plain);
-    int fd = peer_connect(host.address);
-    ferry_conn *conn = watch_conn(&host.watch, 0);
-    ferry_send_file(conn, file, 5000, 10000);
-    ferry_shutdown(conn);
+    for (size_t i = 0; i < sizeof beyond / sizeof beyond[0]; i++) {
+        case_row("from %ju on %ju", (uintmax_t)beyond[i].offset, (uintmax_t)beyond[i].len);
+        int fd = peer_connect(host.address);
+        ferry_conn *conn = watch_conn(&host.watch, i);
+        ferry_send_file(conn, file, beyond[i].offset, beyond[i].len);
+        ferry_shutdown(conn);
+        assert_int_equal(peer_read_to_end(fd, NULL, NULL), ECONNRESET);
+        peer_close(fd);
+        assert_reason(watch_reason(&host.watch, i, NULL), -ENODATA);
+    }
     ferry_file_unref(file);
-    assert_int_equal(peer_read_to_end(fd, NULL, NULL), ECONNRESET);
-    peer_close(fd);
-    assert_reason(watch_reason(&host.watch, 0, NULL), -ENODATA);
     host_stop(&host);
     temp_remove(&temp);
 }
