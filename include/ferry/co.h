@@ -59,9 +59,9 @@ FERRY_API int ferry_offload(void (*fn)(void *arg), void *arg);
 FERRY_API int ferry_offload_then(ferry_loop *loop, void (*fn)(void *arg), void (*done)(void *arg), void *arg);
 
 /* Straight-line input. For connections with `serve`, and those of ferry_dial(); one coroutine at a time reads from a
- * connection (-EBUSY). Thread: a coroutine of the connection's loop. All of them park, and fail with the reason the
- * connection closed with, -ECANCELED, -ETIMEDOUT (ferry_conn_set_deadline; -ENOMEM, if there is none for its timer), or
- * -EINVAL (a connection with callbacks). */
+ * connection (-EBUSY). Thread: a coroutine of the connection's loop. All that return a number park, and fail with the
+ * reason the connection closed with, -ECANCELED, -ETIMEDOUT (ferry_conn_set_deadline; -ENOMEM, if there is none for its
+ * timer), or -EINVAL (a connection with callbacks; no room; no delimiter). */
 
 /* At least one byte, at most `cap`: how many; 0 = end of input. */
 FERRY_API ssize_t ferry_recv(ferry_conn *conn, void *buf, size_t cap);
@@ -70,8 +70,9 @@ FERRY_API ssize_t ferry_recv(ferry_conn *conn, void *buf, size_t cap);
  * unless `len` is above the service's max_input. */
 FERRY_API ssize_t ferry_recv_exact(ferry_conn *conn, void *buf, size_t len);
 
-/* Up to and including the delimiter: how many; 0 = end of input (what came before it is dropped).
- * Fails also: -EMSGSIZE (it is not among the first `cap` bytes; they stay). */
+/* Up to and including the delimiter: how many; 0 = the input ends without one (what is left of it stays, for ferry_recv()).
+ * Fails also: -EMSGSIZE (it is not among the first `cap` bytes; they stay. Nor among max_input, if `cap` is more: the
+ * connection closes with it). */
 FERRY_API ssize_t ferry_recv_until(ferry_conn *conn, void *buf, size_t cap, const char *delimiter);
 
 /* Lends what is there, at least one byte: how many, in *data, until this coroutine parks or consumes; 0 = end of input.
@@ -86,7 +87,9 @@ FERRY_API void ferry_consume(ferry_conn *conn, size_t len);
  * ferry_stats.drop_reason). Any kind of connection. */
 FERRY_API int ferry_flush(ferry_conn *conn);
 
-/* From then on, calls parked on this connection fail with -ETIMEDOUT; 0 = no more. The connection stays as it is. */
+/* At that time, calls that have parked on this connection since fail with -ETIMEDOUT, and from then on each that would
+ * park; 0 = no more. One that is parked already keeps the deadline it parked with. The connection stays as it is. On one
+ * with callbacks it has no effect. Thread: loop. */
 FERRY_API void ferry_conn_set_deadline(ferry_conn *conn, uint64_t ms_from_now);
 
 /* Connects, one attempt over all addresses of the name; parks. The connection is the caller's: ferry_close() (or _abort)

@@ -50,7 +50,8 @@ FERRY_API void ferry_send_file(ferry_conn *conn, ferry_file *file, uint64_t offs
 FERRY_API void ferry_shutdown(ferry_conn *conn);
 
 /* Closes in order: ferry_shutdown(), then reads on and throws away, until the peer closes too or linger_ms passes
- * without progress. Input is not delivered any more. Idempotent. Thread: any. */
+ * without progress. Input is not delivered any more; a coroutine may still get what had come, before its end. Idempotent.
+ * Thread: any. */
 FERRY_API void ferry_close(ferry_conn *conn);
 
 /* Closes now: RST to the peer, what is queued is dropped, reason -ECONNABORTED. on_close follows from the loop.

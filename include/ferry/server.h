@@ -94,7 +94,8 @@ FERRY_API ferry_listener *ferry_listen(ferry_pool *pool, const char *address, co
 /* The address, with the real port when 0 was asked; constant, as long as the listener. Thread: any. */
 FERRY_API const char *ferry_listener_address(const ferry_listener *listener);
 
-/* Stops listening; the connections stay. Idempotent. Thread: any. */
+/* Stops listening; the connections stay. Returns at once: the loop does it, and who connects before it has is served, or
+ * reset. Idempotent. Thread: any. */
 FERRY_API void ferry_listener_close(ferry_listener *listener);
 
 typedef struct ferry_accept_stats {
