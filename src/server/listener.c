@@ -76,19 +76,24 @@ static void gone(struct fy_service *service, void *tag)
         fy_loop_post(home(l), &l->resuming);
 }
 
+static void refuse(ferry_listener *l, int fd)
+{
+    atomic_fetch_add(&l->refused, 1); /* before the peer can know of it */
+    fy_sys_close(fd);
+}
+
 static void open_here(ferry_listener *l, ferry_conn *conn, int fd)
 {
     struct fy_peer *peer = conn->tag;
     fy_conn_attach(conn);
+    atomic_fetch_add(&l->accepted, 1);  /* before on_open and the peer can know of it */
     int error = fy_conn_open(conn, fd); /* also where a stop has begun: what it has under way at once is finished */
-    if (error == 0) {
-        atomic_fetch_add(&l->accepted, 1);
+    if (error == 0)
         return;
-    }
+    atomic_fetch_sub(&l->accepted, 1);
     fy_conn_detach(conn);
-    fy_sys_close(fd);
+    refuse(l, fd);
     uncount(l, peer);
-    atomic_fetch_add(&l->refused, 1);
 }
 
 static void arrive(struct fy_task *task)
@@ -145,10 +150,8 @@ static void take(ferry_listener *l, int fd)
     int error = enter(l, fd, &peer);
     if (error == 0 && (error = hand_over(l, fd, peer)) < 0)
         uncount(l, peer);
-    if (error < 0) {
-        fy_sys_close(fd);
-        atomic_fetch_add(&l->refused, 1);
-    }
+    if (error < 0)
+        refuse(l, fd);
 }
 
 static void pause_accepting(ferry_listener *l, int error)
