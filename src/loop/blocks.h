@@ -15,7 +15,7 @@
 enum {
     FY_SMALL_BLOCK = 4096,
     FY_BIG_BLOCK = 65536,
-    FY_SMALL_BLOCKS = 16, /* kept at most */
+    FY_SMALL_BLOCKS = 32, /* kept at most: as many as io_uring's sends are under way at a time (poll/uring.c) */
     FY_BIG_BLOCKS = 32
 };
 

@@ -69,7 +69,7 @@ static void received(struct fy_uring *p, struct fy_slot *slot, const struct io_u
             return;
     }
     bool now = takes_input(slot);
-    slot->result = end_of_input(slot, cqe->res);
+    slot->result = (short)end_of_input(slot, cqe->res);
     slot->end = UNTOLD;
     if (now)
         tell_end(slot);

@@ -307,7 +307,9 @@ static const struct fy_slot *slot_ahead(const struct fy_uring *p, unsigned i)
  * fetched, and what the next one points to. `left` completions follow. */
 static void look_ahead(const struct fy_uring *p, unsigned left)
 {
-    const struct fy_slot *slot = left > 1 ? slot_ahead(p, 1) : NULL;
+    const struct fy_slot *slot = left > 2 ? slot_ahead(p, 2) : NULL;
+    __builtin_prefetch(slot);
+    slot = left > 1 ? slot_ahead(p, 1) : NULL;
     if (slot && slot->source)
         for (int line = 0; line < LINES; line++)
             __builtin_prefetch((const char *)slot->source + line * LINE);

@@ -29,7 +29,7 @@ struct fy_slot {
     struct fy_source *source; /* NULL: it is gone, and what is armed is on its way back */
     struct fy_buffer *held;   /* received before it was wanted */
     struct fy_slot *next_arm, *next_again;
-    int result;              /* 0 or -errno, after what is held; if `end` says so */
+    short result;            /* 0 or -errno, after what is held; if `end` says so */
     unsigned char armed;     /* in the kernel */
     unsigned char cancelled; /* of these, on their way back */
     unsigned char end;       /* enum fy_end */
