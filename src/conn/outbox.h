@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * conn: the outbox: the queue of what is to be sent (queue.c), and its one writer at a time (outbox.c).
+ * conn: the outbox: what is put in (outbox.c), the queue of it (queue.c), and its one writer at a time (writer.c).
  */
 #ifndef FY_CONN_OUTBOX_H
 #define FY_CONN_OUTBOX_H
@@ -19,15 +19,18 @@ enum fy_role {
     FY_BLOCKED  /* the kernel, a cold file or a rate holds the queue back; an event will wake the loop for it */
 };
 
+enum {
+    FY_CALL_MOST = 1 << 30
+}; /* bytes that a system call takes: near 2 GiB the kernel cuts it short without being full */
+
 struct fy_outbox {
     struct fy_lock lock;
-    uint32_t last_write; /* when, in ticks (outbox.c) */
+    uint32_t last_write; /* when, in ticks (writer.c) */
     struct fy_segment *first, *last;
     struct fy_segment *spent;             /* left or dropped, to be let go of by the loop; last in, first out */
     atomic_uint_fast64_t queued, written; /* bytes; stored under the lock, loaded anywhere, where they order nothing */
     size_t memory;                        /* bytes of it that occupy memory of ours */
     uint64_t dropped;                     /* bytes refused */
-    uint32_t lent;                        /* bytes, in the loan that the backend is at; 0 = what it is at is none */
     uint32_t turn, turn_bytes; /* the loop's turn in which it wrote last, by its low bits, and how much in it */
     unsigned drops;            /* calls refused */
     short drop_reason;         /* why the last one was: -errno */
@@ -66,15 +69,33 @@ static inline uint64_t fy_outbox_pending(const struct fy_outbox *out)
 void fy_outbox_send(ferry_conn *conn, const struct iovec *iov, int count, size_t len);
 int fy_outbox_put(ferry_conn *conn, struct fy_segment *segment); /* -errno: refused; still the caller's */
 void fy_outbox_end(ferry_conn *conn, bool close);                /* shutdown, or close */
-void fy_outbox_write(ferry_conn *conn);                          /* loop, which holds the lock: it is due */
-void fy_outbox_sent(ferry_conn *conn, ssize_t n);                /* loop: the backend's answer, FY_SENT */
-void fy_outbox_writable(ferry_conn *conn);                       /* loop: what it was blocked by is over */
 
-uint64_t fy_outbox_turn_bytes(const ferry_conn *conn); /* loop: written in this turn */
+/* writer.c. The loop's thread. */
+void fy_outbox_write(ferry_conn *conn);                /* it is due; the lock is held */
+void fy_outbox_sent(ferry_conn *conn, ssize_t n);      /* the backend's answer, FY_SENT */
+void fy_outbox_writable(ferry_conn *conn);             /* what it was blocked by is over */
+uint64_t fy_outbox_turn_bytes(const ferry_conn *conn); /* what it has written for it in this turn */
 
-/* lend.c. The lock is held, and the caller is the writer, on the loop. Lends the kernel the first `len` bytes of memory that
- * has an owner; false: it is not possible now. */
-bool fy_lend(ferry_conn *conn, struct fy_segment *segment, size_t len);
+/* Any thread, with the lock. Makes the caller the writer, until the queue is empty, the kernel is full or `limit` bytes have
+ * gone. `own` is the caller's lent segment, or NULL; it is freed, or the queue's. */
+void fy_writer_run(ferry_conn *conn, struct fy_segment *own, uint64_t limit);
+
+/* The writer leaves the lock for a while. Its role keeps the connection, and so the loop, from ending meanwhile. */
+void fy_writer_step_out(ferry_conn *conn);
+
+/* Whether something was written less than 50 us ago: a foreign thread's sends closer than this are gathered. */
+bool fy_writer_just_wrote(const struct fy_outbox *out);
+
+/* lend.c. The lock is held, and the caller is the writer, on the loop. */
+
+/* Whether the kernel may be lent this one: big, its owner's, and here. */
+bool fy_can_lend(const ferry_conn *conn, const struct fy_segment *segment);
+
+/* Lends it the front of the queue, up to `limit` bytes: the backend is the writer then. False: it is not possible now. */
+bool fy_lend(ferry_conn *conn, uint64_t limit);
+
+/* The backend has said FY_SENT: how much it had been lent; 0 = it was given a copy. */
+uint32_t fy_lend_answered(struct fy_segment *first);
 
 /* queue.c. The lock is held, unless it says otherwise. */
 

@@ -45,6 +45,7 @@ struct fy_segment *fy_segment_memory(const void *data, size_t len, void (*releas
     segment->memory.at = data;
     segment->memory.release = release;
     segment->memory.owner = owner;
+    segment->memory.lent = 0;
     segment->memory.loans = 0;
     segment->memory.gone = false;
     return segment;
@@ -111,6 +112,7 @@ void fy_segment_adopt(struct fy_segment *segment, char *copy)
     segment->memory.at = copy;
     segment->memory.release = free;
     segment->memory.owner = copy;
+    segment->memory.lent = 0;
     segment->memory.loans = 0;
     segment->memory.gone = false;
 }

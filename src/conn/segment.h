@@ -38,6 +38,7 @@ struct fy_segment {
             const char *at;
             void (*release)(void *owner); /* NULL = nothing to do */
             void *owner;
+            uint32_t lent;  /* bytes, in the loan that the backend is sending now; 0 = none */
             unsigned loans; /* of its bytes, under way: lend.c */
             bool gone;      /* out of the queue, and let go of with the last of them */
         } memory;

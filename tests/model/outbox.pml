@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The outbox (src/conn/outbox.c) as a model for spin: the queue, unit by unit, the writer's role, `retry`, the connection's
- * task, the kernel's window with its edges, a backend that sends by itself, a file under TCP_CORK, the end in order and the
+ * The outbox (src/conn/outbox.c, writer.c) as a model for spin: the queue, unit by unit, the writer's role, `retry`, the
+ * connection's task, the kernel's window with its edges, a backend that sends by itself, a file under TCP_CORK, the end in order and the
  * end by a failure. The names are those of the code; tests/model/run.py has the scenes.
  *
  * What is claimed, by assert():
@@ -323,7 +323,7 @@ inline go_on()
 }
 
 /* The caller has the lock, and becomes the writer. */
-inline write_out(most)
+inline writer_run(most)
 {
     role = WRITING;
     lim = most;
@@ -399,7 +399,7 @@ inline put(way)
     :: else ->
         push(way);
         if
-        :: role == IDLE && way != MOVED && !here && !hurry -> write_out(LEN(msg))
+        :: role == IDLE && way != MOVED && !here && !hurry -> writer_run(LEN(msg))
         :: else -> cork()
         fi
     fi
@@ -419,7 +419,7 @@ inline send()
     :: (kind[msg] == BIG && !dead && !ended && !held) ||
        (kind[msg] == SMALL && !dead && !ended && role == IDLE && !here && !hurry) ->
         push(LENT);
-        write_out(queued - written)
+        writer_run(queued - written)
     :: else -> push(COPIED); cork()
     fi;
     held = false
@@ -535,7 +535,7 @@ inline write_due()
         assert(writers == 1);
         sending = true
 #endif
-    :: role == CORKED -> write_out(TURN)
+    :: role == CORKED -> writer_run(TURN)
     :: role != CORKED
     fi
 }
@@ -555,7 +555,7 @@ inline is_sent()
 inline writable()
 {
     if
-    :: role == BLOCKED -> write_out(TURN)
+    :: role == BLOCKED -> writer_run(TURN)
 #ifndef BREAK_RETRY_UNNOTED
     :: role == WRITING -> retry = true
 #endif

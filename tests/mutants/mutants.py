@@ -28,14 +28,14 @@ class Mutant(typing.NamedTuple):
 
 
 MUTANTS = [
-    Mutant("room that comes while another thread writes is missed", "src/conn/outbox.c",
+    Mutant("room that comes while another thread writes is missed", "src/conn/writer.c",
            "(next == FY_BLOCKED && !out->retry)", "next == FY_BLOCKED",
            "net_send.room_that_comes_while_another_thread_writes"),
-    Mutant("the FIN goes before the queue is empty", "src/conn/outbox.c",
+    Mutant("the FIN goes before the queue is empty", "src/conn/writer.c",
            "if (!out->first && out->ended && !out->fin_sent", "if (out->ended && !out->fin_sent",
            "net_shutdown.right_after_64_mib_to_a_tiny_window"),
-    Mutant("a writable socket is not written on", "src/conn/outbox.c",
-           "if (c->out.role == FY_BLOCKED) {\n        write_out", "if (c->out.role == FY_IDLE) {\n        write_out",
+    Mutant("a writable socket is not written on", "src/conn/writer.c",
+           "if (c->out.role == FY_BLOCKED) {\n        fy_writer_run", "if (c->out.role == FY_IDLE) {\n        fy_writer_run",
            "net_shutdown.right_after_64_mib_to_a_tiny_window"),
     Mutant("the loop writes past the queue of a thread", "src/conn/outbox.c",
            "bool alone = c->out.role == FY_IDLE && !here;", "bool alone = !here;",
