@@ -28,7 +28,7 @@ SEEN = ["-fsanitize=thread", "-Dmalloc=explore_malloc", "-Dcalloc=explore_calloc
 OWN = ["main.c", "explore.c", "atomics.c", "hooks.c", "kernel.c"]
 LOOP = ["base/buffer", "base/log", "loop/loop", "loop/blocks", "loop/timer"]
 CONN = ["loop/after", "loop/pipe", "loop/worker"] + ["conn/" + name for name in (
-    "blob close conn file forward input lend outbox queue segment send transfer watch".split())]
+    "blob close conn file forward input lend outbox queue segment send transfer watch writer".split())]
 PROGRAMS = {  # of the library's files
     "lock": LOOP + ["sys/lock"],
     "loop": LOOP + ["sys/lock"],
