@@ -161,17 +161,13 @@ class Files(Case):
         file, _ = self.make_file(1)
         self.expect(run("serve", "--listen", "192.0.2.1:0", file), 1, "Cannot assign")
 
-    def test_standard_output_is_full(self):
+    def test_standard_output_cannot_be_written(self):
         file, _ = self.make_file(1)
-        with open("/dev/full", "w") as full:
-            done = subprocess.run(
-                program.command("serve", "--listen", "127.0.0.1:0", file),
-                stdout=full,
-                stderr=subprocess.PIPE,
-                timeout=program.FAIL_SAFE_S,
-            )
-        self.assertEqual(done.returncode, 1)
-        self.assertIn(b"standard output", done.stderr)
+        for where, why in ((">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")):
+            with self.subTest(where):
+                prefix = ("bash", "-c", f'exec "$@" {where}', "-")
+                result = self.expect(run("serve", "--listen", "127.0.0.1:0", file, prefix=prefix), 1)
+                self.assertEqual(result.err, f"ferry: cannot write to standard output: {why}\n")
 
 
 if __name__ == "__main__":

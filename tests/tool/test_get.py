@@ -184,6 +184,14 @@ class Output(Case):
             self.expect(result, 1, f"connection 1: cannot write {kept}: File too large")
         self.assertEqual(os.listdir(self.directory), ["file"])
 
+    def test_closed_standard_error(self):
+        """What is kept does not get its number, and so not the line of progress that comes after two seconds."""
+        closed = ("bash", "-c", 'exec "$@" 2>&-', "-")
+        file, _ = self.make_file(300 * KIB, "small")
+        with Serve(file) as serve:
+            self.expect(run("get", "-o", self.path("kept"), "--slow", "100K", serve.address, prefix=closed), 0)
+        self.assertEqual(self.content(self.path("kept")), self.content(file))
+
     def test_interrupted(self):
         with Serve(self.file) as serve, Process("get", "-o", self.path("kept"), "--slow", "50K", serve.address) as get:
             wait_until(lambda: any(os.stat(self.path(n)).st_size > 0 for n in self.temporaries()), "the first bytes")

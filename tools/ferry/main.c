@@ -4,10 +4,12 @@
  */
 #include "tool.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct command *const commands[] = {&serve_command, &get_command, NULL};
 
@@ -114,8 +116,22 @@ static void warn(ferry_log_level level, const char *line, void *arg)
         complain("", "%s", line);
 }
 
+/* A file or a socket must not get the number of one that is closed, and then what is printed. Such a one stays one that
+ * cannot be used: it is opened the wrong way round. */
+static bool hold_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!hold_standard_descriptors()) {
+        complain("", "cannot open /dev/null: %s", strerror(errno));
+        return STATUS_FAILED;
+    }
     ferry_log_to(warn, NULL);
     int status = run(argc, argv);
     if (fflush(stdout) != 0 || ferror(stdout)) {

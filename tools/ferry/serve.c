@@ -98,21 +98,20 @@ static int listen_on(struct server *server)
     return STATUS_FAILED;
 }
 
-static int announce(const struct server *server)
+/* That it cannot be printed, main() says. */
+static bool announce(const struct server *server)
 {
     printf("listening on %s\n", ferry_listener_address(server->listener));
-    if (fflush(stdout) == 0)
-        return STATUS_DONE;
-    complain("serve", "cannot write to standard output: %s", strerror(errno));
-    return STATUS_FAILED;
+    return fflush(stdout) == 0;
 }
 
 static int run_pool(struct server *server)
 {
-    int status = announce(server);
+    if (!announce(server))
+        return STATUS_FAILED;
     tell_rights(server);
-    int error = status == STATUS_DONE ? ferry_pool_run(server->pool) : 0;
-    return error == 0 ? status : complain_of_pool("serve", -error);
+    int error = ferry_pool_run(server->pool);
+    return error == 0 ? STATUS_DONE : complain_of_pool("serve", -error);
 }
 
 static int serve(struct server *server)
