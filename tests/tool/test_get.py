@@ -175,7 +175,6 @@ class Output(Case):
         """A limit on the size of files stands in for it."""
 
         def limit():
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (500 * KIB, 500 * KIB))
 
         kept = self.path("kept")
@@ -193,11 +192,26 @@ class Output(Case):
         self.assertEqual(self.content(self.path("kept")), self.content(file))
 
     def test_interrupted(self):
-        with Serve(self.file) as serve, Process("get", "-o", self.path("kept"), "--slow", "50K", serve.address) as get:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(number), Serve(self.file) as serve:
+                self.interrupt(number, serve.address)
+                self.assertEqual(os.listdir(self.directory), ["file"])
+
+    def interrupt(self, number, address):
+        with Process("get", "-o", self.path("kept"), "--slow", "50K", address) as get:
             wait_until(lambda: any(os.stat(self.path(n)).st_size > 0 for n in self.temporaries()), "the first bytes")
-            get.signal(signal.SIGINT)
+            get.signal(number)
             self.expect(get.wait(), 1, "interrupted after ")
-        self.assertEqual(os.listdir(self.directory), ["file"])
+
+    def test_nobody_reads_the_errors(self):
+        """Writing them is no reason to end before what was begun is taken away."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        with rude.refusing_address() as address:
+            arguments = program.command("get", "-o", self.path("kept"), address)
+            status = program.subprocess.run(arguments, stdout=writer, stderr=writer, timeout=program.FAIL_SAFE_S).returncode
+        os.close(writer)
+        self.assertEqual((status, os.listdir(self.directory)), (1, ["file"]))
 
     def temporaries(self):
         return [name for name in os.listdir(self.directory) if name.startswith("kept.")]

@@ -78,10 +78,30 @@ class Stopped(Case):
         self.file, self.digest = self.make_file(SIZE)
 
     def test_idle(self):
-        for number in (signal.SIGTERM, signal.SIGINT):
-            with Serve("--quiet", self.file) as serve:
+        path = self.path("socket")
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            with self.subTest(number), Serve("--quiet", self.file, listen="unix:" + path) as serve:
                 serve.signal(number)
                 self.assertEqual(self.expect(serve.end(), 0).err, "")
+                self.assertFalse(os.path.exists(path))
+
+    def test_a_terminal_that_goes(self):
+        """It is told twice, by the kernel and by the shell, which cuts nothing; under nohup it is nothing."""
+
+        def nohup():
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+        with Serve("--grace", program.FAIL_SAFE_S, self.file) as serve, serve.connect(64 * KIB) as client:
+            client.recv(1, program.socket.MSG_PEEK)
+            serve.signal(signal.SIGHUP)
+            serve.wait_deaf()
+            serve.signal(signal.SIGHUP)
+            self.assertEqual(program.read_all(client), (SIZE, self.digest))
+            client.close()
+            self.expect(serve.end(), 0)
+        with Serve(self.file, preexec_fn=nohup) as serve:
+            serve.signal(signal.SIGHUP)
+            self.expect(run("get", "--sha256", self.digest, serve.address), 0)
 
     def test_finishes_what_is_in_flight(self):
         for mode in MODES:

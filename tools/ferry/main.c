@@ -5,6 +5,7 @@
 #include "tool.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,8 +127,25 @@ static bool hold_standard_descriptors(void)
     return true;
 }
 
+/* What SIGTERM does, which is the library's; once, since shells say it again. */
+static void hang_up(int number)
+{
+    signal(number, SIG_IGN);
+    raise(SIGTERM);
+}
+
+/* A write that fails is told by its line and the exit status, and does not end us in the midst. */
+static void set_signals(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    if (signal(SIGHUP, hang_up) == SIG_IGN) /* nohup(1) */
+        signal(SIGHUP, SIG_IGN);
+}
+
 int main(int argc, char **argv)
 {
+    set_signals();
     if (!hold_standard_descriptors()) {
         complain("", "cannot open /dev/null: %s", strerror(errno));
         return STATUS_FAILED;

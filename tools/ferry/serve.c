@@ -76,8 +76,8 @@ static const struct syntax syntax = {
              "socket, make no connection, should a client ever take it over.\n"
              "Sizes and rates take the suffixes K, M, G and T: 1024 bytes, its square, and so on.\n"
              "\n"
-             "'listening on ADDRESS' on stdout tells that it is ready. SIGINT or SIGTERM: takes no more\n"
-             "connections, finishes what is in flight, exits; a second one cuts at once.\n"
+             "'listening on ADDRESS' on stdout tells that it is ready. SIGINT, SIGTERM or SIGHUP: takes no\n"
+             "more connections, finishes what is in flight, exits; a second one cuts at once.\n"
              "\n"
              "Exit status: 0 stopped, all done; 1 cannot serve, or something was cut; 2 usage.\n",
     .options = options,
