@@ -159,17 +159,30 @@ class Output(Case):
             self.assertEqual(self.content(kept), self.content(self.file))
         self.assertEqual(sorted(os.listdir(self.directory)), ["file", "kept"])
 
+    def test_a_link_and_a_mode_stay(self):
+        kept, link = self.path("kept"), self.path("link")
+        with open(kept, "wb"):
+            os.chmod(kept, 0o600)
+        os.symlink("kept", link)
+        with Serve(self.file) as serve:
+            self.expect(run("get", "-o", link, serve.address), 0)
+        self.assertEqual(self.content(kept), self.content(self.file))
+        self.assertEqual((os.readlink(link), os.stat(kept).st_mode & 0o777), ("kept", 0o600))
+        self.assertEqual(sorted(os.listdir(self.directory)), ["file", "kept", "link"])
+
     def test_places_that_cannot_be_written(self):
         rows = (
             (self.directory, "Is a directory"),
             (self.path("none/kept"), "No such file"),
             ("/dev/null", "not a regular file"),
+            (self.path("dangling"), "No such file"),
             (self.path("file/kept"), "Not a directory"),
         )
+        os.symlink("none", self.path("dangling"))
         for path, error in rows:
             with self.subTest(path):
                 self.expect(run("get", "-o", path, "127.0.0.1:1"), 1, f"cannot write {path}: {error}")
-        self.assertEqual(os.listdir(self.directory), ["file"])
+        self.assertEqual(sorted(os.listdir(self.directory)), ["dangling", "file"])
 
     def test_full_disk(self):
         """A limit on the size of files stands in for it."""

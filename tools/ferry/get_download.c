@@ -89,7 +89,7 @@ static bool take(struct download *download, const void *data, size_t len)
     if (download == get->downloads && get->output.path != NULL) {
         int error = output_write(&get->output, data, len);
         if (error != 0) {
-            download_fail(download, "cannot write %s: %s", get->output.path, strerror(-error));
+            download_fail(download, "cannot write %s: %s", get->options.output, strerror(-error));
             return false;
         }
     }

@@ -7,44 +7,55 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* mkostemp() makes private files; this one is to have the mode that any new file has. */
-static int make_public(int fd)
+static mode_t mode_of_new_files(void)
 {
     mode_t mask = umask(0);
     umask(mask);
-    return fchmod(fd, 0666 & ~mask);
+    return 0666 & ~mask;
 }
 
-static int make_temporary(struct output *output)
+/* mkostemp() makes private files. */
+static int make_temporary(struct output *output, mode_t mode)
 {
+    if (asprintf(&output->temporary, "%s.XXXXXX", output->path) < 0)
+        return -ENOMEM;
     output->fd = mkostemp(output->temporary, O_CLOEXEC);
-    if (output->fd < 0)
-        return -errno;
-    if (make_public(output->fd) == 0)
-        return 0;
-    int error = -errno;
-    close(output->fd);
-    unlink(output->temporary);
+    int error = output->fd < 0 ? -errno : 0;
+    if (error == 0 && fchmod(output->fd, mode) != 0) {
+        error = -errno;
+        close(output->fd);
+        unlink(output->temporary);
+    }
+    if (error != 0)
+        free(output->temporary);
     return error;
+}
+
+/* A link stays: it may be /dev/stdout. */
+static char *find_target(const char *path)
+{
+    struct stat there;
+    return lstat(path, &there) == 0 ? realpath(path, NULL) : strdup(path);
 }
 
 int output_open(struct output *output, const char *path)
 {
     struct stat there;
-    if (stat(path, &there) == 0 && !S_ISREG(there.st_mode))
+    bool exists = stat(path, &there) == 0;
+    if (exists && !S_ISREG(there.st_mode))
         return S_ISDIR(there.st_mode) ? -EISDIR : -EINVAL;
-    if (asprintf(&output->temporary, "%s.XXXXXX", path) < 0)
-        return -ENOMEM;
-    int error = make_temporary(output);
+    mode_t mode = exists ? there.st_mode & 0777 : mode_of_new_files();
+    output->path = find_target(path);
+    int error = output->path != NULL ? make_temporary(output, mode) : -errno;
     if (error != 0) {
-        free(output->temporary);
-        return error;
+        free(output->path);
+        output->path = NULL;
     }
-    output->path = path;
-    return 0;
+    return error;
 }
 
 int output_write(struct output *output, const void *data, size_t len)
@@ -81,6 +92,7 @@ int output_close(struct output *output, bool keep)
     if (!keep || error != 0)
         unlink(output->temporary);
     free(output->temporary);
+    free(output->path);
     output->path = NULL;
     return error;
 }

@@ -9,12 +9,13 @@
 #include <stddef.h>
 
 struct output {
-    const char *path; /* NULL = there is none */
+    char *path; /* NULL = there is none */
     char *temporary;
     int fd;
 };
 
-/* Makes the temporary file. Returns 0 or -errno: -EINVAL when there is something at `path` that is not a file. */
+/* Makes the temporary file. A link is followed, and a file that is replaced leaves its mode to the new one. Returns 0 or
+ * -errno: -EINVAL when there is something at `path` that is not a file. */
 int output_open(struct output *output, const char *path);
 
 /* Appends. Returns 0 or -errno. */
