@@ -252,6 +252,11 @@ class Clients(Case):
         for line in lines:
             self.assertRegex(line, r"\Aferry serve: 127\.0\.0\.1:\d+: (sent 24.0 MiB|reset by the peer after .* [KM]iB)\Z")
 
+    def test_a_client_without_an_address(self):
+        with Serve(self.file, listen="unix:" + self.path("socket")) as serve:
+            self.expect(run("get", serve.address), 0)
+            wait_until(lambda: "ferry serve: a client: sent 24.0 MiB\n" in serve.err_so_far(), "its end is told")
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

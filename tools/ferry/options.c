@@ -136,7 +136,7 @@ int options_parse(const struct syntax *syntax, char **argv, void *into, const ch
         if (status != PARSED)
             return status;
     }
-    if (parser.operand == NULL)
+    if (parser.operand == NULL || *parser.operand == '\0')
         return refuse(&parser, syntax->operand, "is missing");
     *operand = parser.operand;
     return PARSED;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const uint64_t ns_per_ms = 1000000;
 
@@ -30,7 +31,7 @@ struct stream *stream_new(ferry_conn *conn, struct server *server)
     stream->conn = conn;
     stream->earned = ferry_loop_now(ferry_conn_loop(conn));
     ferry_conn_set_context(conn, stream, free_stream);
-    if (ferry_conn_peer(conn, stream->peer, sizeof stream->peer) <= 0)
+    if (ferry_conn_peer(conn, stream->peer, sizeof stream->peer) <= 0 || strcmp(stream->peer, "unix:") == 0)
         snprintf(stream->peer, sizeof stream->peer, "a client");
     return stream;
 }
