@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-enum { PAUSE_MIN_MS = 10, PAUSE_MAX_MS = 1000 };
+enum { PAUSE_MIN_MS = 10, PAUSE_MAX_MS = 1000, QUIET_S = 60 };
 
 struct ferry_listener {
     struct fy_service service; /* first: see listener_of() */
@@ -31,6 +31,8 @@ struct ferry_listener {
     struct fy_task starting, stopping, resuming;
     struct fy_timer retry;
     unsigned pause_ms; /* the next pause; 0 = accepting goes well */
+    uint64_t quiet;    /* until then no pause is told: while there is too little of something, each accept has one */
+    bool told;         /* that it pauses, and not that it goes on */
     unsigned next;     /* the loop that gets the next connection */
     atomic_bool paused, stop_asked;
     atomic_uint open;
@@ -154,10 +156,20 @@ static void take(ferry_listener *l, int fd)
         refuse(l, fd);
 }
 
+static void tell_pause(ferry_listener *l, int error)
+{
+    uint64_t now = home(l)->now;
+    if (now < l->quiet)
+        return;
+    fy_log(FERRY_LOG_WARNING, "%s: accepting paused: %s", l->address, strerror(-error));
+    l->quiet = now + QUIET_S * FY_SECOND;
+    l->told = true;
+}
+
 static void pause_accepting(ferry_listener *l, int error)
 {
     if (l->pause_ms == 0)
-        fy_log(FERRY_LOG_WARNING, "%s: accepting paused: %s", l->address, strerror(-error));
+        tell_pause(l, error);
     l->pause_ms = l->pause_ms == 0 ? PAUSE_MIN_MS : l->pause_ms * 2 < PAUSE_MAX_MS ? l->pause_ms * 2 : PAUSE_MAX_MS;
     atomic_fetch_add(&l->pauses, 1);
     atomic_store(&l->paused, true);
@@ -194,8 +206,9 @@ static void accepted(struct fy_source *source, const struct fy_completion *compl
         pause_accepting(l, (int)completion->result);
         return;
     }
-    if (l->pause_ms != 0)
+    if (l->told)
         fy_log(FERRY_LOG_INFO, "%s: accepting again", l->address);
+    l->told = false;
     l->pause_ms = 0;
     take(l, (int)completion->result);
 }
