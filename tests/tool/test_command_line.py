@@ -135,6 +135,10 @@ class Files(Case):
     def test_missing(self):
         self.refused(self.path("none"), "No such file")
 
+    def test_a_long_path(self):
+        path = self.path("./" * 1500 + "none")
+        self.refused(path, f"{path}: No such file")
+
     def test_directory(self):
         self.refused(self.directory, "directory")
 

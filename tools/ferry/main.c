@@ -5,6 +5,7 @@
 #include "tool.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ static const struct command *const commands[] = {&serve_command, &get_command, N
 
 void complain(const char *who, const char *format, ...)
 {
-    char line[1024];
+    char line[PATH_MAX + 256]; /* a path, and what is wrong with it */
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
@@ -26,7 +27,7 @@ void complain(const char *who, const char *format, ...)
 
 int complain_of_pool(const char *who, int error)
 {
-    if (error != ENOTSUP) /* the library has said why, see warn() */
+    if (error != ENOTSUP && error != EINVAL) /* else the library has said why, see warn() */
         complain(who, "cannot start: %s", strerror(error));
     return STATUS_FAILED;
 }

@@ -24,7 +24,7 @@ extern const struct command get_command;
 /* Prints "ferry WHO: what" and a newline on stderr, as one write. Thread: any. */
 __attribute__((format(printf, 2, 3))) void complain(const char *who, const char *format, ...);
 
-/* Explains -ENOTSUP and the like: why there is no pool for these options. Returns STATUS_FAILED. */
+/* Says why there is no pool, or why it has ended, unless the library has. Returns STATUS_FAILED. */
 int complain_of_pool(const char *who, int error);
 
 #endif
