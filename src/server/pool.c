@@ -315,10 +315,18 @@ int ferry_loop_timeout(ferry_loop *loop)
     return ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
+/* By ferry_pool_run(), or this thread is inside one of its callbacks. */
+static bool is_running(const ferry_pool *pool)
+{
+    return atomic_load(&pool->running) || (fy_loop_current && fy_loop_current->pool == pool);
+}
+
 int ferry_loop_turn(ferry_loop *loop, int timeout_ms)
 {
     if (loop->pool->size > 1)
         fy_fatal("ferry_loop_turn: only the loop of a pool of one can be embedded");
+    if (is_running(loop->pool))
+        fy_fatal("ferry_loop_turn: the pool is running");
     int result = turn(loop, timeout_ms < 0 ? -1 : timeout_ms * (int64_t)FY_MS);
     fy_loop_flush(loop);
     atomic_store(&loop->asleep, true); /* for all a poster knows: it will ring, and the descriptor become readable */
@@ -357,7 +365,7 @@ void ferry_pool_free(ferry_pool *pool)
 {
     if (!pool)
         return;
-    if (atomic_load(&pool->running))
+    if (is_running(pool))
         fy_fatal("ferry_pool_free: the pool is running");
     fy_signals_release(pool);
     pthread_mutex_lock(&pools_lock);

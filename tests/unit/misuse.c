@@ -8,6 +8,7 @@
 #include "peer.h"
 
 #include <ferry/ferry.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -45,6 +46,48 @@ static void free_while_it_runs(void *arg)
     ferry_pool *pool = new_pool(1);
     (void)arg;
     ferry_post(ferry_pool_loop(pool, 0), free_it, pool);
+    (void)ferry_pool_run(pool);
+}
+
+static void free_in_a_turn(void *arg)
+{
+    ferry_pool *pool = new_pool(1);
+    (void)arg;
+    ferry_post(ferry_pool_loop(pool, 0), free_it, pool);
+    (void)ferry_loop_turn(ferry_pool_loop(pool, 0), 0);
+}
+
+static void turn_it(void *loop)
+{
+    (void)ferry_loop_turn(loop, 0);
+}
+
+static void turn_in_a_turn(void *arg)
+{
+    ferry_loop *loop = ferry_pool_loop(new_pool(1), 0);
+    (void)arg;
+    ferry_post(loop, turn_it, loop);
+    turn_it(loop);
+}
+
+static void *turn_from_outside(void *loop)
+{
+    turn_it(loop);
+    return NULL;
+}
+
+static void start_thread_that_turns(void *loop)
+{
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, turn_from_outside, loop), 0);
+    (void)pthread_join(thread, NULL);
+}
+
+static void turn_while_it_runs(void *arg)
+{
+    ferry_pool *pool = new_pool(1);
+    (void)arg;
+    ferry_post(ferry_pool_loop(pool, 0), start_thread_that_turns, ferry_pool_loop(pool, 0));
     (void)ferry_pool_run(pool);
 }
 
@@ -241,6 +284,9 @@ static const struct {
     {run_twice, "ferry: ferry_pool_run: called a second time\n"},
     {turn_one_of_two, "ferry: ferry_loop_turn: only the loop of a pool of one can be embedded\n"},
     {free_while_it_runs, "ferry: ferry_pool_free: the pool is running\n"},
+    {free_in_a_turn, "ferry: ferry_pool_free: the pool is running\n"},
+    {turn_in_a_turn, "ferry: ferry_loop_turn: the pool is running\n"},
+    {turn_while_it_runs, "ferry: ferry_loop_turn: the pool is running\n"},
     {consume_what_is_not_there, "ferry: on_data returned 2 bytes as consumed, of 1 that it was given\n"},
     {set_context_from_outside, "ferry: ferry_conn_set_context: called outside of the connection's loop\n"},
     {forward_from_outside, "ferry: ferry_forward: called outside of the connection's loop\n"},
