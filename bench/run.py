@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The benchmarks: run.py [--quick] [--only GROUP] [--out DIRECTORY] BUILD
 
-For each load the servers take turns, round by round, under the same load generator: the server on the first core, the
+For each load the servers take turns, round by round and each time in another order, under the same load generator: the server on the first core, the
 load on the second. A server's ratio is taken to the floor's in the same round, because a machine's speed drifts between
 rounds. All of it runs in a network namespace of its own, whose loopback route says `congctl cubic`: then both ends of
 every connection use cubic, whoever wrote them, and nothing of the machine is changed. Nothing else should run at the
@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import re
 import resource
 import shutil
@@ -196,9 +197,8 @@ class Bench:
     def play(self, load, servers, start, running):
         """All rounds of a load: by server that is there, what each round gave, or why it gave nothing more."""
         found = {server.name: {"floor": server.floor, "beside": server.beside, "rounds": []} for server in servers}
-        for number in range(min(load.rounds, 3) if self.quick else load.rounds):
-            first = number % len(servers)
-            for server in servers[first:] + servers[:first]:
+        for number in range(max(3, load.rounds // 4) if self.quick else load.rounds):
+            for server in random.Random(number).sample(servers, len(servers)):
                 mine = found.get(server.name)
                 if not mine or "failed" in mine:
                     continue

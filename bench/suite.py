@@ -141,8 +141,8 @@ GOALS = [
 
 
 def ping_pongs():
-    for conns, rounds, seconds, quick in ((1, 7, 0.2, True), (64, 9, 0.2, True), (256, 7, 0.15, False),
-                                          (1000, 7, 0.2, True), (10000, 5, 0.3, False), (19000, 3, 0.4, False)):
+    for conns, rounds, seconds, quick in ((1, 41, 0.1, True), (64, 31, 0.1, True), (256, 31, 0.1, False),
+                                          (1000, 31, 0.1, True), (10000, 9, 0.3, False), (19000, 7, 0.4, False)):
         yield Load("ping-pong", f"{conns:,}", "echo", "pingpong", {"conns": conns, "size": 64}, conns, rounds, seconds,
                    quick)
     for conns, rounds, seconds, quick in ((64, 7, 0.2, True), (1000, 7, 0.2, False), (10000, 3, 0.3, False)):
@@ -154,7 +154,7 @@ def loads():
     yield from ping_pongs()
     for depth in (1, 16, 256):
         yield Load("pipelined", f"{depth}", "pipelined", "pingpong", {"conns": 64, "size": 64, "depth": depth}, depth,
-                   quick=depth == 16)
+                   rounds=21, seconds=0.1, quick=depth == 16)
     for threads in (1, 4, 8):
         yield Load("feed", f"{threads}", "feed", "feed", {"size": 64, "threads": threads}, threads, quick=threads < 8)
     for conns, size, rounds, seconds, quick in ((1, 64, 5, 0.2, False), (100, 64, 5, 0.2, True),
