@@ -162,6 +162,15 @@ ssize_t ferry_peek(ferry_conn *conn, const void **data)
     return peek_beyond(conn, "ferry_peek", 0, data);
 }
 
+/* These bytes are there. */
+static void eat(ferry_conn *conn, struct fy_straight *s, size_t len)
+{
+    if (s->view)
+        s->used += len;
+    else
+        fy_buffer_consume(&conn->input, len);
+}
+
 static bool is_ending(ferry_conn *conn)
 {
     fy_lock(&conn->out.lock);
@@ -179,10 +188,8 @@ void ferry_consume(ferry_conn *conn, size_t len)
         return; /* the end came meanwhile, while a send was parked, say, and took the input along */
     if (len > size)
         fy_fatal("ferry_consume: %zu bytes, of %zu that are there", len, size);
-    if (s && s->view)
-        s->used += len;
-    else
-        fy_buffer_consume(&conn->input, len);
+    if (s)
+        eat(conn, s, len);
 }
 
 static ssize_t recv_some(ferry_conn *conn, const char *call, void *buf, size_t cap)
@@ -193,7 +200,7 @@ static ssize_t recv_some(ferry_conn *conn, const char *call, void *buf, size_t c
         return n;
     size_t len = (size_t)n < cap ? (size_t)n : cap;
     memcpy(buf, data, len);
-    ferry_consume(conn, len);
+    eat(conn, fy_straight_of(conn), len);
     return (ssize_t)len;
 }
 
@@ -230,9 +237,10 @@ ssize_t ferry_recv_exact(ferry_conn *conn, void *buf, size_t len)
     if (n == 0)
         n = (ssize_t)available(conn, &data); /* the input has ended */
     size_t whole = (size_t)n < len ? (size_t)n : len;
-    if (whole > 0)
-        memcpy(buf, data, whole);
-    ferry_consume(conn, whole);
+    if (whole == 0)
+        return 0;
+    memcpy(buf, data, whole);
+    eat(conn, fy_straight_of(conn), whole);
     return (ssize_t)whole;
 }
 
@@ -252,7 +260,7 @@ ssize_t ferry_recv_until(ferry_conn *conn, void *buf, size_t cap, const char *de
         if (found) {
             size_t whole = (size_t)(found - (const char *)data) + length;
             memcpy(buf, data, whole);
-            ferry_consume(conn, whole);
+            eat(conn, fy_straight_of(conn), whole);
             return (ssize_t)whole;
         }
         if ((size_t)n >= cap)
