@@ -11,22 +11,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TINY = 4096, BIG = 100 * 1000 };
-
 static size_t echo(ferry_conn *conn, const void *data, size_t len, void *arg)
 {
     (void)arg;
     ferry_send(conn, data, len);
     return len;
-}
-
-/* An end that sends so much and wants the same back: the service sends what it receives, so both streams are one. */
-static struct end *echoed_end(struct stage *stage, uint64_t bytes)
-{
-    struct end *end = stage_end(stage, 0);
-    end->out.seed = end->in.seed;
-    end->goal = end->expected = bytes;
-    return end;
 }
 
 /* A Unix socket has no reset, by which a peer could tell a part from the whole. */
@@ -35,12 +24,11 @@ static void play_echo(struct stage *stage, const char *address, const ferry_pool
     static const ferry_service service = {.on_data = echo, .on_eof = NULL};
     if (!stage_open_with(stage, &service, address, options))
         return;
-    echoed_end(stage, 10);
-    echoed_end(stage, BIG);
+    stage_echoed_end(stage, 10);
+    stage_echoed_end(stage, BIG);
     for (int i = 0; i < stage->count && !stage->clean && strncmp(address, "unix:", 5) == 0; i++)
         stage->ends[i].expected = 0;
     stage_end_all(stage);
-    stage_until(stage, stage_all_closed);
 }
 
 void scene_echo(struct stage *stage)
@@ -92,7 +80,6 @@ void scene_half_close_answered(struct stage *stage)
     end->goal = 5000;
     end->expected = 10000;
     stage_end_all(stage);
-    stage_until(stage, stage_all_closed);
 }
 
 /* Small and big, while the peer takes nothing. */
@@ -126,14 +113,7 @@ void scene_big_against_a_shut_window(struct stage *stage)
                                           .on_low_water = note_level,
                                           .high_water = 50000,
                                           .socket.send_buffer = TINY};
-    if (!stage_open(stage, &service, "127.0.0.1:0"))
-        return;
-    struct end *end = stage_end(stage, TINY);
-    end->expected = BIG;
-    end->holds = true;
-    stage_turn_for(stage, 2);
-    stage_end_all(stage);
-    stage_until(stage, stage_all_closed);
+    stage_play_held(stage, &service);
 }
 
 /* One copy of the bytes for all, and memory that is given away. */
@@ -175,7 +155,6 @@ void scene_shared_with_many(struct stage *stage)
         for (int i = 0; i < 3; i++)
             stage_end(stage, TINY)->expected = 2 * (uint64_t)BIG;
         stage_end_all(stage);
-        stage_until(stage, stage_all_closed);
     }
     ferry_blob_unref(shared.blob);
     stage_close(stage);
@@ -211,7 +190,6 @@ void scene_leftovers_and_pauses(struct stage *stage)
         stage_turn_for(stage, 1);
     }
     stage_end_all(stage);
-    stage_until(stage, stage_all_closed);
     stage_close(stage);
     if (stage->clean)
         assert_int_equal(pattern.at, 129000);
@@ -239,7 +217,6 @@ void scene_limits(struct stage *stage)
     for (int i = 0; i < 4; i++)
         stage_end(stage, TINY)->take = take_any;
     stage_end_all(stage);
-    stage_until(stage, stage_all_closed);
 }
 
 /* One that is idle, one that does not read, one that goes on and on. */
@@ -257,7 +234,6 @@ void scene_time_limits(struct stage *stage)
     stage_end(stage, 0)->expected = stage->clean ? 0 : BIG; /* on a busy machine that may be idle, too */
     stage_turn_for(stage, 25);
     stage_end_all(stage);
-    stage_until(stage, stage_all_closed);
 }
 
 void scene_reset_by_the_peer(struct stage *stage)

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TINY = 4096, BIG = 100 * 1000, CHUNK = 16 * 1024 };
+enum { CHUNK = 16 * 1024 };
 
 static size_t swallow(ferry_conn *conn, const void *data, size_t len, void *arg)
 {
@@ -39,7 +39,6 @@ static void serve_file(struct stage *stage, const ferry_service *service)
         for (int i = 0; i < 2; i++)
             stage_end(stage, i == 0 ? TINY : 0)->expected = BIG;
         stage_end_all(stage);
-        stage_until(stage, stage_all_closed);
     }
     ferry_file_unref(served.file);
     stage_close(stage);
@@ -191,7 +190,6 @@ void scene_forward(struct stage *stage)
         one->goal = other->expected = 60 * 1000;
         other->goal = one->expected = 50 * 1000;
         stage_end_all(stage);
-        stage_until(stage, stage_all_closed);
     }
     stage_close(stage);
     ferry_conn_unref(pair[0]);
@@ -316,7 +314,6 @@ void scene_sends_of_threads(struct stage *stage)
     stage->watch.keep = true;
     send_from_threads(stage, stage_end(stage, TINY));
     stage_end_all(stage);
-    stage_until(stage, stage_all_closed);
 }
 
 /* Timers fire once, every so often, or never; posts run once each. */

@@ -63,6 +63,13 @@ struct end *stage_end(struct stage *stage, int receive_buffer)
     return add_end(stage, fd);
 }
 
+void stage_echoed_end(struct stage *stage, uint64_t bytes)
+{
+    struct end *end = stage_end(stage, 0);
+    end->out.seed = end->in.seed;
+    end->goal = end->expected = bytes;
+}
+
 static void put(struct end *end)
 {
     char buffer[BUFFER];
@@ -185,14 +192,7 @@ void stage_turn_for(struct stage *stage, unsigned ms)
         turn(stage);
 }
 
-bool stage_all_accepted(struct stage *stage)
-{
-    ferry_accept_stats stats;
-    ferry_listener_stats(stage->listener, &stats);
-    return stats.accepted + stats.refused == (uint64_t)stage->count || stage_all_gone(stage);
-}
-
-bool stage_all_gone(struct stage *stage)
+static bool all_gone(const struct stage *stage)
 {
     for (int i = 0; i < stage->count; i++)
         if (!stage->ends[i].gone)
@@ -200,9 +200,16 @@ bool stage_all_gone(struct stage *stage)
     return true;
 }
 
+bool stage_all_accepted(struct stage *stage)
+{
+    ferry_accept_stats stats;
+    ferry_listener_stats(stage->listener, &stats);
+    return stats.accepted + stats.refused == (uint64_t)stage->count || all_gone(stage);
+}
+
 bool stage_all_closed(struct stage *stage)
 {
-    return stage_all_gone(stage) && count_get(&stage->watch.opened) == count_get(&stage->watch.closed);
+    return all_gone(stage) && count_get(&stage->watch.opened) == count_get(&stage->watch.closed);
 }
 
 void stage_end_all(struct stage *stage)
@@ -211,7 +218,7 @@ void stage_end_all(struct stage *stage)
         stage->ends[i].holds = false;
         stage->ends[i].no_more = true;
     }
-    stage_until(stage, stage_all_gone);
+    stage_until(stage, stage_all_closed);
 }
 
 /* Opening and closing. */
@@ -252,6 +259,17 @@ bool stage_open(struct stage *stage, const ferry_service *service, const char *a
 {
     static const ferry_pool_options one = {.threads = 1, .grace_ms = 50};
     return stage_open_with(stage, service, address, &one);
+}
+
+void stage_play_held(struct stage *stage, const ferry_service *service)
+{
+    if (!stage_open(stage, service, "127.0.0.1:0"))
+        return;
+    struct end *end = stage_end(stage, TINY);
+    end->expected = BIG;
+    end->holds = true;
+    stage_turn_for(stage, 2);
+    stage_end_all(stage);
 }
 
 static bool is_over(struct stage *stage)

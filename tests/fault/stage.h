@@ -20,6 +20,8 @@
 
 enum { STAGE_ENDS = 8 };
 
+enum { TINY = 4096, BIG = 100 * 1000 }; /* bytes: a buffer that is soon full, and what does not fit into it */
+
 /* The other end of a connection. */
 struct end {
     int fd;             /* -1: it is closed */
@@ -65,18 +67,23 @@ void stage_listen(struct stage *stage);
 /* A new end, connected to the listener, with a receive buffer of so many bytes, 0 = the kernel's. */
 struct end *stage_end(struct stage *stage, int receive_buffer);
 
+/* One that sends so much and wants the same back: the service sends what it receives, so both streams are one. */
+void stage_echoed_end(struct stage *stage, uint64_t bytes);
+
 /* Turns until it is so. When that takes long the faults end, and it has to be so after all. */
 void stage_until(struct stage *stage, bool (*so)(struct stage *stage));
 
 bool stage_all_accepted(struct stage *stage); /* or refused */
-bool stage_all_gone(struct stage *stage);
-bool stage_all_closed(struct stage *stage); /* as many connections as there were opened, and at least one each end */
+bool stage_all_closed(struct stage *stage);   /* as many connections as there were opened, and at least one each end */
 
 /* Turns for so long. */
 void stage_turn_for(struct stage *stage, unsigned ms);
 
 /* All ends write no more than they have; they, and the connections, come to their end. */
 void stage_end_all(struct stage *stage);
+
+/* All of a scene whose one end is sent BIG bytes, and takes nothing at first. */
+void stage_play_held(struct stage *stage, const ferry_service *service);
 
 /* In the end: closes the ends, stops and frees the pool, and checks; once. Also after a stage_open() that was refused. */
 void stage_close(struct stage *stage);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TINY = 4096, BIG = 100 * 1000, MESSAGE = 3000 };
+enum { MESSAGE = 3000 };
 
 static void echo(ferry_conn *conn, void *arg)
 {
@@ -21,23 +21,14 @@ static void echo(ferry_conn *conn, void *arg)
         ferry_send(conn, bytes, (size_t)n);
 }
 
-static struct end *echoed_end(struct stage *stage, uint64_t bytes)
-{
-    struct end *end = stage_end(stage, 0);
-    end->out.seed = end->in.seed;
-    end->goal = end->expected = bytes;
-    return end;
-}
-
 void scene_echo_straight(struct stage *stage)
 {
     static const ferry_service service = {.serve = echo};
     if (!stage_open(stage, &service, "127.0.0.1:0"))
         return;
-    echoed_end(stage, 10);
-    echoed_end(stage, BIG);
+    stage_echoed_end(stage, 10);
+    stage_echoed_end(stage, BIG);
     stage_end_all(stage);
-    stage_until(stage, stage_all_closed);
 }
 
 /* Messages are whole, or the end comes in their place. */
@@ -65,9 +56,8 @@ void scene_messages_straight(struct stage *stage)
     static const ferry_service service = {.serve = echo_messages, .max_input = 50000};
     if (!stage_open(stage, &service, "127.0.0.1:0"))
         return;
-    echoed_end(stage, 10 * (uint64_t)MESSAGE);
+    stage_echoed_end(stage, 10 * (uint64_t)MESSAGE);
     stage_end_all(stage);
-    stage_until(stage, stage_all_closed);
     assert_int_equal(stage->ends[0].in.at % MESSAGE * (stage->ends[0].error == 0), 0);
 }
 
@@ -87,14 +77,7 @@ static void send_big(ferry_conn *conn, void *arg)
 void scene_big_straight(struct stage *stage)
 {
     static const ferry_service service = {.serve = send_big, .high_water = 30000, .socket.send_buffer = TINY};
-    if (!stage_open(stage, &service, "127.0.0.1:0"))
-        return;
-    struct end *end = stage_end(stage, TINY);
-    end->expected = BIG;
-    end->holds = true;
-    stage_turn_for(stage, 2);
-    stage_end_all(stage);
-    stage_until(stage, stage_all_closed);
+    stage_play_held(stage, &service);
 }
 
 /* Dialing a plain end that echoes. */
