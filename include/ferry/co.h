@@ -28,7 +28,8 @@ typedef struct ferry_spawn_options {
 } ferry_spawn_options;
 
 /* Starts fn(arg) as a coroutine of that loop; it runs from the next turn on, never inside this call.
- * Thread: any. Owns: nothing to give back. Fails: NULL with ENOMEM. */
+ * Thread: any. Owns: nothing to give back. Fails: NULL with ENOMEM. Its stack is taken when it first runs: where there is
+ * none then, it does not run, which is logged, and joining it is 0. */
 FERRY_API ferry_co *ferry_spawn(ferry_loop *loop, void (*fn)(void *arg), void *arg);
 FERRY_API ferry_co *ferry_spawn_as(ferry_loop *loop, void (*fn)(void *arg), void *arg,
                                    const ferry_spawn_options *options);
@@ -50,7 +51,8 @@ FERRY_API void ferry_yield(void);
 /* Parks for `ms`. 0, -ECANCELED, or -ENOMEM (at once: there is none for a timer). Thread: coroutine. */
 FERRY_API int ferry_sleep(uint64_t ms);
 
-/* Runs fn(arg) on a worker thread, where it may block; parks until it has returned, also when cancelled meanwhile.
+/* Runs fn(arg) on a worker thread, where it may block; parks until it has returned, also when cancelled meanwhile. A pool has
+ * four such threads at most; what comes when all are busy waits its turn.
  * 0, or -ECANCELED (it has not run, the coroutine having been cancelled before). Thread: coroutine. */
 FERRY_API int ferry_offload(void (*fn)(void *arg), void *arg);
 
@@ -93,8 +95,9 @@ FERRY_API int ferry_flush(ferry_conn *conn);
 FERRY_API void ferry_conn_set_deadline(ferry_conn *conn, uint64_t ms_from_now);
 
 /* Connects, one attempt over all addresses of the name; parks. The connection is the caller's: ferry_close() (or _abort)
- * and ferry_conn_unref() it. `timeout_ms`: 0 = 5000.
- * Fails: NULL with the errno of connect(2), ETIMEDOUT, ENOENT (no such name), EINVAL (the address), ECANCELED, ENOMEM. */
+ * and ferry_conn_unref() it. `timeout_ms` is for each of the addresses, 0 = 5000; looking the name up is not counted.
+ * Fails: NULL with the errno of socket(2) or connect(2), ETIMEDOUT, ENOENT (no such name), EAGAIN (no name server answers),
+ * EINVAL (the address), ECANCELED, ENOMEM. */
 FERRY_API ferry_conn *ferry_dial(const char *address, unsigned timeout_ms);
 
 /* The same with the limits, times, socket options and on_close of a service (ferry/server.h); on_close comes once, also

@@ -28,6 +28,7 @@ extern "C" {
  *     -ECANCELED      a file already on its way was cancelled, or the pool stopped and its grace time ran out
  *     -ENOMEM         no memory to hold what was to be sent or received
  *     -ECONNREFUSED, -EHOSTUNREACH, -ENETUNREACH...   ferry_connect() used up its attempts; see connect(2)
+ *     -ENOENT, -EAGAIN   the same: the name does not exist, or no name server answered
  *
  * Thread: any. The string is constant, or valid until this thread's next call. */
 FERRY_API const char *ferry_strerror(int reason);

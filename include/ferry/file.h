@@ -28,6 +28,7 @@ FERRY_API ferry_blob *ferry_blob_new(const void *data, size_t len);
  * Fails: NULL with ENOMEM; the bytes are still the caller's. */
 FERRY_API ferry_blob *ferry_blob_wrap(void *data, size_t len, void (*release)(void *data));
 
+/* Thread: any, these four. */
 FERRY_API ferry_blob *ferry_blob_ref(ferry_blob *blob);
 FERRY_API void ferry_blob_unref(ferry_blob *blob); /* NULL is allowed */
 FERRY_API const void *ferry_blob_data(const ferry_blob *blob);
@@ -42,6 +43,7 @@ FERRY_API ferry_file *ferry_file_open(const char *path);
  * Fails as ferry_file_open(), and EBADF; the descriptor is still the caller's then. */
 FERRY_API ferry_file *ferry_file_from_fd(int fd);
 
+/* Thread: any, these four. */
 FERRY_API ferry_file *ferry_file_ref(ferry_file *file);
 FERRY_API void ferry_file_unref(ferry_file *file);          /* NULL is allowed */
 FERRY_API uint64_t ferry_file_size(const ferry_file *file); /* when it was opened */

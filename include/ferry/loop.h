@@ -53,7 +53,7 @@ FERRY_API int ferry_pool_run(ferry_pool *pool);
 FERRY_API void ferry_pool_stop(ferry_pool *pool);
 
 /* Frees a pool that is not running. What is still open is aborted, with its on_close; what was posted and has not run
- * runs now. References to its connections stay valid. NULL is allowed. */
+ * runs now; work that a worker thread is at is waited for. References to its connections stay valid. NULL is allowed. */
 FERRY_API void ferry_pool_free(ferry_pool *pool);
 
 /* The loop with that index, or NULL. It lives as long as its pool. Thread: any. */
@@ -67,7 +67,8 @@ FERRY_API unsigned ferry_pool_size(const ferry_pool *pool);
 FERRY_API const char *ferry_pool_backend(const ferry_pool *pool);
 
 /* Runs fn(arg) once on the loop's thread, in the order of the posts of one thread; never inside this call.
- * Thread: any. Fails: never (when memory is out, a small reserve serves; a foreign thread may wait for it).
+ * Thread: any. Fails: never (when memory is out, a small reserve serves; when that is used up, too, another thread waits for it,
+ * and the loop's own, which cannot, ends the process).
  * A pool that ends runs what is still posted, at the latest in ferry_pool_free(). */
 FERRY_API void ferry_post(ferry_loop *loop, void (*fn)(void *), void *arg);
 

@@ -86,7 +86,7 @@ typedef struct ferry_service {
 FERRY_API int ferry_address_check(const char *address);
 
 /* Listens, and opens each connection on one of the pool's loops. The listener lives as long as the pool.
- * Thread: any, also while the pool runs. A stale Unix socket file is replaced; it is removed when the listener closes.
+ * Thread: any, also while the pool runs; a name is looked up, which may block. A stale Unix socket file is replaced; it is removed when the listener closes.
  * Fails: NULL with EINVAL (the address, or a service that contradicts itself), EADDRINUSE, EADDRNOTAVAIL, EACCES, ENOENT
  * (the name has no address), EMFILE, ENOMEM... see bind(2). */
 FERRY_API ferry_listener *ferry_listen(ferry_pool *pool, const char *address, const ferry_service *service);
@@ -110,7 +110,7 @@ typedef struct ferry_accept_stats {
 FERRY_API void ferry_listener_stats(const ferry_listener *listener, ferry_accept_stats *stats);
 
 typedef struct ferry_connect_options {
-    unsigned timeout_ms;     /* of one attempt; 0 = 5000 */
+    unsigned timeout_ms;     /* for each address that is tried, looking up the name not counted; 0 = 5000 */
     unsigned attempts;       /* 0 = 8 */
     unsigned backoff_ms;     /* before the second attempt, doubled for each more; 0 = 50. Each wait is a random part,
                                 half to all, of that, so that clients of a fallen server do not return together */
@@ -119,7 +119,7 @@ typedef struct ferry_connect_options {
 
 /* Connects from that loop; names are resolved on a worker thread, each of their addresses tried in turn. on_open
  * follows, or on_close alone with the last attempt's reason.
- * Thread: any. Fails: -EINVAL (the address), -ENOMEM; no callback follows then. */
+ * Thread: any. Fails: -EINVAL (the address, or a service that contradicts itself), -ENOMEM; no callback follows then. */
 FERRY_API int ferry_connect(ferry_loop *loop, const char *address, const ferry_service *service,
                             const ferry_connect_options *options);
 

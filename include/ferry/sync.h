@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Waiting for each other: wait groups and channels, between any coroutines and threads; mutexes and conditions, between the
- * coroutines of one loop. Where a coroutine parks, a thread that runs no loop blocks; a callback must do neither.
+ * coroutines of one loop. Where a coroutine parks, a thread that runs no loop blocks; a callback must do neither: -EDEADLK.
  */
 #ifndef FERRY_SYNC_H
 #define FERRY_SYNC_H
