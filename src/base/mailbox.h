@@ -3,9 +3,9 @@
  * base: many threads put letters in, one thread takes them all out, in the order they were put. Lock-free: a Treiber
  * stack (IBM RJ 5118, 1986) that is only ever emptied as a whole, so the ABA problem does not arise.
  *
- * The exchange that takes a letter must acquire what the one that put it released: next, and the letter. The load in front of
- * the compare-and-swap is a guess that it checks. Both operations are more, sequentially consistent. The loop's sleep protocol (loop/loop.c) is a store-then-load on each side
- * over two words, this one and its own, and needs no less.
+ * Taking acquires what putting released: the letter, and its `next`. The relaxed load is a guess that the compare-and-swap
+ * checks. Both exchanges are sequentially consistent, which is more than the mailbox needs for itself, because the loop's
+ * sleep protocol (loop/loop.c) is a store and then a load on each side, over this word and one of the loop's.
  */
 #ifndef FY_BASE_MAILBOX_H
 #define FY_BASE_MAILBOX_H
@@ -30,7 +30,7 @@ static inline void fy_mailbox_put(struct fy_mailbox *box, struct fy_letter *lett
     while (!atomic_compare_exchange_weak(&box->newest, &old, letter));
 }
 
-static inline bool fy_mailbox_empty(struct fy_mailbox *box)
+static inline bool fy_mailbox_empty(const struct fy_mailbox *box)
 {
     return atomic_load(&box->newest) == NULL;
 }

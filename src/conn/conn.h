@@ -128,10 +128,10 @@ enum { FY_TURN_BYTES = 512 * 1024 };
 /* A connection without a socket, with one reference, to be the loop's. Any thread. NULL = ENOMEM. */
 ferry_conn *fy_conn_new(ferry_loop *loop, const struct fy_driver *driver, void *tag);
 
-/* The loop takes it on. From here on it ends with the observer's close... */
+/* The loop takes it on. From here on it ends with the observer's close; but one that nobody has heard of may be detached,
+ * which frees it, and leaves the socket to the caller. */
 void fy_conn_attach(ferry_conn *conn);
-void fy_conn_detach(
-    ferry_conn *conn); /* ...unless nobody has heard of it: frees it, and leaves the socket to the caller */
+void fy_conn_detach(ferry_conn *conn);
 
 /* Gives it its socket, watches that if it is not watched yet, and calls open. -errno: nothing has changed. */
 int fy_conn_open(ferry_conn *conn, int fd);

@@ -5,8 +5,8 @@
  * The sleep protocol. The loop says `asleep`, then looks into its mailbox, then sleeps. A poster puts its letter in, then
  * looks at `asleep`; the one who turns it to false rings. Both sides store one word and then load the other, so all four
  * are sequentially consistent: at least one side sees the other's store, and no letter is slept over. However many post,
- * one rings. That it is awake the loop says without any order: who sees it late rings once too often, and the next
- * `asleep` cannot be overtaken by it, since the changes of one word are seen in their order.
+ * one rings. Awake again, the loop clears `asleep` without any order: who sees that late rings once too often; and it cannot
+ * come after the next time it is set, since all threads see the changes of one word in the same order.
  */
 #include "loop/loop.h"
 
@@ -95,7 +95,7 @@ void fy_loop_post(ferry_loop *loop, struct fy_task *task)
 
 int64_t fy_loop_idle_ns(const ferry_loop *loop)
 {
-    if (loop->poll->backend->busy(loop->poll) || !fy_mailbox_empty((struct fy_mailbox *)&loop->mail))
+    if (loop->poll->backend->busy(loop->poll) || !fy_mailbox_empty(&loop->mail))
         return 0;
     uint64_t due = fy_timers_next(&loop->timers);
     if (due == UINT64_MAX)
