@@ -64,9 +64,10 @@ static void print_character(FILE *to, const char *bytes, size_t size, uint32_t c
 void text_print(FILE *to, const char *text, size_t len)
 {
     uint32_t character;
-    for (size_t at = 0, size; at<len; at += size> 0 ? size : 1) {
-        size = decode(text + at, len - at, &character);
+    for (size_t at = 0; at < len;) {
+        size_t size = decode(text + at, len - at, &character);
         print_character(to, text + at, size, character);
+        at += size ? size : 1; /* what is no character is a byte */
     }
     putc('\n', to);
 }
