@@ -4,7 +4,7 @@
 mutants.py BUILD [PART-OF-A-NAME]
 
 The breaks are made in a copy of the sources below BUILD. A mutant that no test kills ends it with status 1, and so does one whose
-line is not there any more.
+line is not there any more. Those that a test of tests/network kills need root, as that does.
 """
 import os
 import pathlib
@@ -23,7 +23,7 @@ class Mutant(typing.NamedTuple):
     file: str
     line: str  # what stands there, once, maybe over several lines,
     broken: str  # and what instead
-    test: str  # PROGRAM.CASE
+    test: str  # TARGET.CASE, TARGET being what is built for it
     backend: str = "epoll"
 
 
@@ -83,6 +83,15 @@ MUTANTS = [
     Mutant("the last timer of the heap is not settled", "src/loop/timer.c",
            "if (place > 1 && before(&slot, &t->heap[(place + 2) / 4]))\n        sift_up", "if (place == 0)\n        sift_up",
            "unit_timer_order.*"),
+    Mutant("an idle thread counts though it is called already", "src/loop/worker.c",
+           "if (w->idle <= w->waiting && ", "if (w->idle == 0 && ",
+           "co_offload.jobs_that_come_at_once_run_side_by_side"),
+    Mutant("who connects may be connected to himself", "src/server/dialer.c",
+           "if (error == 0 && fy_sock_is_itself(source->fd))", "if (error == 1 && fy_sock_is_itself(source->fd))",
+           "net_connect.nobody_is_connected_to_himself"),
+    Mutant("all pages have 4 KiB", "src/co/stack.c",
+           "const size_t page = fy_sys_page();", "const size_t page = 4096;",
+           "co_pages.stacks_are_whole_pages_of_any_size"),
     Mutant("each post rings", "src/loop/loop.c",
            "return fy_loop_current != loop && atomic_load(&loop->asleep) && atomic_exchange(&loop->asleep, false);",
            "return true;",
@@ -93,6 +102,12 @@ MUTANTS = [
     Mutant("the kernel's input is dropped during a pause", "src/poll/complete.c",
            "            hold(slot, data + told, len - told);", "            slot->inside = true;",
            "net_uring_input.more_than_the_buffers_hold_with_pauses", "uring"),
+    Mutant("nobody looks for errors while something is received", "src/poll/slots.c",
+           " || slot->heard || ", " || ",
+           "network.cuts.reactor.uring", "uring"),
+    Mutant("a receive that missed a reset stays as it is", "src/poll/complete.c",
+           "        slot->afresh = true;", "        slot->afresh = false;",
+           "network.cuts.reactor.uring", "uring"),
     Mutant("a slot serves another while it is armed", "src/poll/slots.c",
            "if (slot->source || slot->armed || slot->arming", "if (slot->source || slot->arming",
            "net_uring_ends.a_number_is_the_next_ones", "uring"),
@@ -133,7 +148,7 @@ def prepare(build):
 
 
 def passes(build, mutant):
-    """Builds the test's program and runs the test."""
+    """Builds what the test needs and runs it."""
     done = run("cmake", "--build", build / "build", "--target", mutant.test.partition(".")[0])
     if done.returncode:
         sys.exit(f"{mutant.name}: it does not compile\n{done.stdout}")
