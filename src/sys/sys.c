@@ -359,12 +359,22 @@ int fy_sys_resolve(const char *host, const char *port, bool passive, struct addr
     }
 }
 
+/* A fault is its own thread's: where it is blocked the process ends, and no handler is asked; pthread_sigmask(3). */
+static void block_signals(sigset_t *before)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+    sigset_t others;
+    sigfillset(&others);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(&others, faults[i]);
+    pthread_sigmask(SIG_SETMASK, &others, before);
+}
+
 int fy_sys_thread(void *(*run)(void *), void *arg, unsigned long *id)
 {
-    sigset_t all, before;
+    sigset_t before;
     pthread_t thread;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    block_signals(&before);
     int error = pthread_create(&thread, NULL, run, arg);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error == 0)

@@ -77,7 +77,7 @@ void fy_sys_wake_one(atomic_uint *word);
 /* The rest. */
 struct addrinfo;
 int fy_sys_resolve(const char *host, const char *port, bool passive, struct addrinfo **list); /* blocks */
-int fy_sys_thread(void *(*run)(void *), void *arg, unsigned long *id); /* with all signals blocked */
+int fy_sys_thread(void *(*run)(void *), void *arg, unsigned long *id); /* with signals blocked, but for faults */
 void fy_sys_complain(const char *text, size_t len);                    /* to stderr; async-signal-safe */
 int fy_sys_sigaction(int signal, const struct sigaction *action, struct sigaction *old);
 

@@ -20,16 +20,17 @@ struct fall {
     const char *name;
     size_t stack_size;
     void (*handler)(int); /* of SIGSEGV, from before */
+    unsigned loop;
 };
 
 static void run(void *arg)
 {
     const struct fall *fall = arg;
-    ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.threads = 1});
+    ferry_pool *pool = ferry_pool_new(&(ferry_pool_options){.threads = fall->loop + 1});
     const ferry_spawn_options options = {.name = fall->name, .stack_size = fall->stack_size};
     (void)signal(SIGSEGV, fall->handler);
     (void)signal(SIGUSR1, SIG_DFL);
-    if (pool == NULL || ferry_spawn_as(ferry_pool_loop(pool, 0), fall->fn, NULL, &options) == NULL)
+    if (pool == NULL || ferry_spawn_as(ferry_pool_loop(pool, fall->loop), fall->fn, NULL, &options) == NULL)
         _exit(90);
     (void)ferry_pool_run(pool);
     _exit(91);
@@ -69,6 +70,16 @@ static void it_names_the_coroutine(void)
     child_expect_abort(run, &(struct fall){.fn = overflow}, sentence);
 }
 
+/* Its thread was started by the library, with signals blocked that are for others. */
+static void on_each_loop(void)
+{
+    for (unsigned loop = 0; loop < 3; loop++) {
+        case_row("loop %u", loop);
+        child_expect_abort(run, &(struct fall){.fn = overflow, .name = "the deep one", .loop = loop},
+                           "ferry: coroutine the deep one overflowed its stack of 65536 bytes\n");
+    }
+}
+
 static void fault(void *arg)
 {
     volatile int *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -98,6 +109,7 @@ static void another_fault_is_not_ours(void)
 
 const struct test_case test_cases[] = {
     {"it_names_the_coroutine", it_names_the_coroutine},
+    {"on_each_loop", on_each_loop},
     {"another_fault_is_not_ours", another_fault_is_not_ours},
     {NULL, NULL},
 };
