@@ -22,6 +22,7 @@ JOBS = 2
 
 # Patterns of cases and of faults: why they do not go together.
 EXCLUDED = [
+    (r"unit_backend\.a_wait_that_is_refused", r".*", "each wait is epoll_pwait2(2) here: tests/fault/waiting.c"),
     (r"unit_ring\.it_opens_no_files_and_no_sockets", r".*", "rings are not restricted here: tests/fault/rings.c"),
     (r"net_close\.each_ending_has_its_verdict", r"short|\d+", "what it sends small is to be in the kernel whole"),
     (r"net_(input\.leftovers_wait_for_more|order\.a_thread_joins_.*)", r"short|\d+", "it counts the calls of on_data"),
