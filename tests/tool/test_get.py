@@ -66,7 +66,8 @@ class Faults(Case):
         self.caught(answer, "reset by the peer after ", "--size", HALF)
 
     def test_reset_without_a_byte(self):
-        self.caught(lambda peer, index: rude.reset(peer), "reset by the peer after 0 B")
+        """It may come before connecting is over."""
+        self.caught(lambda peer, index: rude.reset(peer), "reset by the peer")
 
     def test_silence(self):
         begin = time.monotonic()
@@ -199,6 +200,8 @@ class Output(Case):
     def test_closed_standard_error(self):
         """What is kept does not get its number, and so not the line of progress that comes after two seconds."""
         closed = ("bash", "-c", 'exec "$@" 2>&-', "-")
+        if os.environ.get("FERRY_LAUNCHER"):  # valgrind does not start so
+            closed = ()
         file, _ = self.make_file(300 * KIB, "small")
         with Serve(file) as serve:
             self.expect(run("get", "-o", self.path("kept"), "--slow", "100K", serve.address, prefix=closed), 0)
