@@ -73,12 +73,13 @@ static bool send_kept(ferry_conn *c, const struct iovec *iov, int count, size_t 
     return true;
 }
 
-/* Whether the queue cannot be written now, by this thread. */
+/* Whether the queue cannot be written now, by this thread: others are at it; or the loop has done so much for it in this turn,
+ * or would have to, to get to its end. */
 static bool is_held(const ferry_conn *c)
 {
     const struct fy_outbox *out = &c->out;
     return out->role == FY_WRITING || out->role == FY_BLOCKED ||
-           (fy_loop_here(c->loop) && fy_outbox_turn_bytes(c) >= FY_TURN_BYTES);
+           (fy_loop_here(c->loop) && fy_outbox_turn_bytes(c) + fy_outbox_pending(out) >= FY_TURN_BYTES);
 }
 
 /* A message that was admitted. */

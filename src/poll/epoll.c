@@ -5,7 +5,8 @@
  *
  * An edge is told once, so it is kept (`ready`) until a read shows that the socket is empty. A read that fills less than
  * the buffer shows that already (epoll(7), questions and answers, 9), which saves the read that would say EAGAIN; but
- * after the peer's FIN or an error, which come with no further edge, reading goes on to the end.
+ * after the peer's FIN or an error, which come with no further edge, or urgent data, short of which a read stops, reading goes
+ * on to the end.
  */
 #include "poll/poll.h"
 
@@ -77,8 +78,8 @@ static int epoll_add(struct fy_poll *poll, struct fy_source *source)
     source->ready = 0;
     source->live = true;
     fy_list_init(&source->again);
-    int error = fy_sys_epoll_ctl(self(poll)->fd, EPOLL_CTL_ADD, source->fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                                 source);
+    int error = fy_sys_epoll_ctl(self(poll)->fd, EPOLL_CTL_ADD, source->fd,
+                                 EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET, source);
     source->live = error == 0;
     return error;
 }
@@ -168,7 +169,7 @@ static void dispatch(struct epoll_poll *p, struct fy_source *s, uint32_t events)
 {
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         s->ready |= READY;
-    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    if (events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         s->ready |= ENDING;
     if (events & EPOLLERR)
         s->ready |= BROKEN;

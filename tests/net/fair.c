@@ -102,6 +102,39 @@ static void a_file_to_a_fast_reader(void)
     temp_remove(&temp);
 }
 
+enum { PART = 64 * 1024 * 1024, SHARE = 1024 * 1024 };
+
+static void send_blob_and_more(void *arg)
+{
+    static const char message[8192];
+    ferry_conn *conn = arg;
+    ferry_stats stats;
+    char *bytes = calloc(1, PART);
+    assert_non_null(bytes);
+    ferry_blob *blob = ferry_blob_wrap(bytes, PART, free);
+    assert_non_null(blob);
+    ferry_send_blob(conn, blob);
+    ferry_blob_unref(blob);
+    ferry_send(conn, message, sizeof message);
+    ferry_conn_stats(conn, &stats);
+    assert_true(stats.written <= SHARE);
+}
+
+/* It leaves that to the turns to come, and is not sent from where it lies. */
+static void a_message_does_not_take_along_what_it_is_behind(void)
+{
+    struct host host;
+    struct reader reader;
+    host_start(&host, &echoing);
+    start_reader(&reader, peer_connect(host.address));
+    host_call(&host, 0, send_blob_and_more, watch_conn(&host.watch, 0));
+    count_wait(&reader.read, PART + 8192);
+    stop_reader(&reader);
+    peer_close(reader.fd);
+    count_wait(&host.watch.closed, 1);
+    host_stop(&host);
+}
+
 static ferry_blob *endless;
 
 static void send_again(ferry_conn *conn, void *arg)
@@ -224,6 +257,7 @@ static void a_flood_of_output(void)
 
 const struct test_case test_cases[] = {
     {"a_file_to_a_fast_reader", a_file_to_a_fast_reader},
+    {"a_message_does_not_take_along_what_it_is_behind", a_message_does_not_take_along_what_it_is_behind},
     {"a_chain_of_drains", a_chain_of_drains},
     {"a_flood_of_input", a_flood_of_input},
     {"a_flood_of_output", a_flood_of_output},

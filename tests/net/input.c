@@ -114,6 +114,30 @@ static void ten_mib_in_random_pieces(void)
         feed(i, scale(10 * 1024 * 1024), 60000);
 }
 
+/* A read stops short of the urgent byte (tcp(7), SIOCATMARK), which is not its end. */
+static void urgent_data_hides_nothing_behind_it(void)
+{
+    struct host host;
+    struct eater eater = {.appetite = all};
+    char bytes[6];
+    struct pattern pattern = {.seed = 0};
+    const ferry_service service = {.arg = &eater, .on_data = eat};
+    pattern_fill(&pattern, bytes, 2);
+    bytes[2] = '!';
+    pattern_fill(&pattern, bytes + 3, 3);
+    host_start(&host, &service);
+    int fd = peer_connect(host.address);
+    ferry_conn_pause(watch_conn(&host.watch, 0));
+    host_settle(&host);
+    assert_int_equal(send(fd, bytes, 3, MSG_OOB), 3);
+    peer_write(fd, bytes + 3, 3);
+    host_settle(&host);
+    ferry_conn_resume(watch_conn(&host.watch, 0));
+    count_wait(&eater.total, 5);
+    peer_close(fd);
+    host_stop(&host);
+}
+
 static size_t keep_all(ferry_conn *conn, const void *data, size_t len, void *arg)
 {
     (void)conn;
@@ -400,6 +424,7 @@ static void a_request_at_a_time(void)
 }
 
 const struct test_case test_cases[] = {
+    {"urgent_data_hides_nothing_behind_it", urgent_data_hides_nothing_behind_it},
     {"a_byte_at_a_time", a_byte_at_a_time},
     {"ten_mib_in_random_pieces", ten_mib_in_random_pieces},
     {"leftovers_wait_for_more", leftovers_wait_for_more},
