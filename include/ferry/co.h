@@ -89,9 +89,9 @@ FERRY_API void ferry_consume(ferry_conn *conn, size_t len);
  * ferry_stats.drop_reason). Any kind of connection. */
 FERRY_API int ferry_flush(ferry_conn *conn);
 
-/* At that time, calls that have parked on this connection since fail with -ETIMEDOUT, and from then on each that would
- * park; 0 = no more. One that is parked already keeps the deadline it parked with. The connection stays as it is. On one
- * with callbacks it has no effect. Thread: loop. */
+/* At that time calls that are parked on this connection, also those that are now, fail with -ETIMEDOUT, and from then on
+ * each that would park; 0 = no more. It takes the place of the one before. The connection stays as it is. On one with
+ * callbacks it has no effect. Thread: loop. */
 FERRY_API void ferry_conn_set_deadline(ferry_conn *conn, uint64_t ms_from_now);
 
 /* Connects, one attempt over all addresses of the name; parks. The connection is the caller's: ferry_close() (or _abort)

@@ -239,6 +239,13 @@ int fy_co_park(const char *why, const void *what, uint64_t due)
     return park(co, why, what);
 }
 
+void fy_co_set_due(struct fy_co *co, uint64_t due)
+{
+    fy_timer_disarm(&co->loop->timers, &co->timer);
+    if (due && !fy_timer_arm(&co->loop->timers, &co->timer, due))
+        fy_co_wake(co, -ENOMEM);
+}
+
 void fy_co_park_firmly(const char *why, const void *what)
 {
     struct fy_co *co = fy_co_need(why);

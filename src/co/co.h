@@ -94,6 +94,9 @@ struct fy_co *fy_co_need(const char *call);
 int fy_co_park(const char *why, const void *what, uint64_t due);
 void fy_co_park_firmly(const char *why, const void *what);
 
+/* Gives one that is parked another `due`. */
+void fy_co_set_due(struct fy_co *co, uint64_t due);
+
 /* Gives way for a turn, cancelled or not. */
 void fy_co_yield(const char *why, const void *what);
 

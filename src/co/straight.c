@@ -269,16 +269,6 @@ ssize_t ferry_recv_until(ferry_conn *conn, void *buf, size_t cap, const char *de
     }
 }
 
-void ferry_conn_set_deadline(ferry_conn *conn, uint64_t ms_from_now)
-{
-    struct fy_straight *s = fy_straight_of(conn);
-    if (!s)
-        return;
-    uint64_t now = fy_now_ns();
-    bool far = ms_from_now > (UINT64_MAX - 1 - now) / FY_MS;
-    s->deadline = ms_from_now == 0 || far ? 0 : now + ms_from_now * FY_MS;
-}
-
 /* Output. */
 
 struct output_waiter {
@@ -286,9 +276,14 @@ struct output_waiter {
     struct fy_co *co;
 };
 
+static struct fy_co *waiting(struct fy_waiter *waiter)
+{
+    return FY_CONTAINER(waiter, struct output_waiter, base)->co;
+}
+
 static void wake_output(struct fy_waiter *waiter)
 {
-    fy_co_wake(FY_CONTAINER(waiter, struct output_waiter, base)->co, 0);
+    fy_co_wake(waiting(waiter), 0);
 }
 
 static int wait_output(ferry_conn *conn, const char *call, unsigned due)
@@ -342,4 +337,21 @@ int ferry_flush(ferry_conn *conn)
         fy_co_yield("ferry_flush", conn);
     int error = ferry_conn_error(conn);
     return error < 0 ? error : refused(conn);
+}
+
+/* The deadline is for those who wait already, too. */
+void ferry_conn_set_deadline(ferry_conn *conn, uint64_t ms_from_now)
+{
+    struct fy_straight *s = fy_straight_of(conn);
+    if (!s)
+        return;
+    if (!fy_loop_here(conn->loop))
+        fy_fatal("ferry_conn_set_deadline: called outside of the connection's loop");
+    uint64_t now = fy_now_ns();
+    bool far = ms_from_now > (UINT64_MAX - 1 - now) / FY_MS;
+    s->deadline = ms_from_now == 0 || far ? 0 : now + ms_from_now * FY_MS;
+    if (s->reader)
+        fy_co_set_due(s->reader, s->deadline);
+    for (struct fy_waiter *w = conn->waiters; w; w = w->next)
+        fy_co_set_due(waiting(w), s->deadline);
 }

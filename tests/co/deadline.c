@@ -236,6 +236,55 @@ static void not_for_callbacks(void)
     host_stop(&host);
 }
 
+/* A timer of 1 ms comes before a deadline of 2 ms, however late both are. */
+struct change {
+    ferry_conn *conn;
+    uint64_t ms;
+};
+
+static void change(void *arg)
+{
+    const struct change *to = arg;
+    ferry_conn_set_deadline(to->conn, to->ms);
+}
+
+static void wait_through_changes(ferry_conn *conn, void *arg)
+{
+    char byte;
+    struct change soon = {conn, 1}, never = {conn, 0};
+    ferry_loop *loop = ferry_conn_loop(conn);
+    assert_non_null(ferry_after(loop, 1, change, &soon));
+    assert_int_equal(ferry_recv(conn, &byte, 1), -ETIMEDOUT);
+    ferry_conn_set_deadline(conn, 0);
+    assert_non_null(ferry_after(loop, 1, change, &soon));
+    send_from_outside(conn); /* held back */
+    ferry_conn_set_deadline(conn, 0);
+    assert_non_null(ferry_after(loop, 1, change, &soon));
+    assert_int_equal(ferry_flush(conn), -ETIMEDOUT);
+    assert_non_null(ferry_after(loop, 1, change, &never));
+    ferry_conn_set_deadline(conn, 2);
+    count_add(arg, 1);
+    assert_int_equal(ferry_recv(conn, &byte, 1), 1);
+}
+
+static void it_reaches_who_is_parked(void)
+{
+    struct host host;
+    struct count set = {0};
+    char *much = malloc(MUCH);
+    assert_non_null(much);
+    host_start(&host, &(ferry_service){.serve = wait_through_changes, .arg = &set});
+    int fd = peer_connect_with(host.address, &(struct peer_options){.receive_buffer = PEER_TINY_WINDOW});
+    count_wait(&set, 1);
+    sleep_ms(5); /* past the deadline that was taken off */
+    peer_write(fd, "x", 1);
+    peer_read(fd, much, MUCH);
+    peer_expect_eof(fd);
+    peer_close(fd);
+    host_stop(&host);
+    free(much);
+}
+
 /* It is the connection's, and no other's. */
 static void sleep_through(ferry_conn *conn, void *arg)
 {
@@ -258,6 +307,7 @@ const struct test_case test_cases[] = {
     {"in_each_call", in_each_call},
     {"racing_the_data", racing_the_data},
     {"nothing_is_no_deadline", nothing_is_no_deadline},
+    {"it_reaches_who_is_parked", it_reaches_who_is_parked},
     {"it_is_for_its_connection_alone", it_is_for_its_connection_alone},
     {"nothing_is_read_after_it", nothing_is_read_after_it},
     {"not_for_callbacks", not_for_callbacks},
