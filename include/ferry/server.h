@@ -86,7 +86,8 @@ typedef struct ferry_service {
 FERRY_API int ferry_address_check(const char *address);
 
 /* Listens, and opens each connection on one of the pool's loops. The listener lives as long as the pool.
- * Thread: any, also while the pool runs; a name is looked up, which may block. A stale Unix socket file is replaced; it is removed when the listener closes.
+ * Thread: any, also while the pool runs; a name is looked up, which may block. A stale Unix socket file is replaced; the
+ * listener's own is removed when it closes, unless another has taken its place.
  * Fails: NULL with EINVAL (the address, or a service that contradicts itself), EADDRINUSE, EADDRNOTAVAIL, EACCES, ENOENT
  * (the name has no address), EMFILE, ENOMEM... see bind(2). */
 FERRY_API ferry_listener *ferry_listen(ferry_pool *pool, const char *address, const ferry_service *service);

@@ -26,6 +26,8 @@ struct ferry_listener {
     ferry_pool *pool;
     struct fy_list link; /* in pool->listeners */
     struct fy_sockaddr at;
+    dev_t device; /* the socket file's, */
+    ino_t inode;  /* if it has one */
     char address[FY_ADDR_TEXT];
     struct fy_peers peers;
     struct fy_task starting, stopping, resuming;
@@ -229,9 +231,34 @@ static void start(struct fy_task *task)
     fy_poll_request(home(l)->poll, &l->source, FY_WANT_ACCEPT);
 }
 
-void fy_listener_stop(ferry_listener *l)
+/* NULL: it has no socket file. */
+static const char *path_of(const ferry_listener *l)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&l->at.storage;
+    return un->sun_family == AF_UNIX && un->sun_path[0] != '\0' ? un->sun_path : NULL;
+}
+
+static void note_file(ferry_listener *l)
+{
+    const char *path = path_of(l);
+    struct stat st = {0};
+    if (path)
+        fy_sys_stat_socket(path, &st);
+    l->device = st.st_dev;
+    l->inode = st.st_ino;
+}
+
+/* Another server may have taken the path since. That file is not ours. */
+static void remove_file(const ferry_listener *l)
+{
+    const char *path = path_of(l);
+    struct stat st;
+    if (path && fy_sys_stat_socket(path, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode)
+        fy_sys_unlink_socket(path);
+}
+
+void fy_listener_stop(ferry_listener *l)
+{
     if (l->source.fd < 0)
         return;
     if (l->source.live)
@@ -239,8 +266,7 @@ void fy_listener_stop(ferry_listener *l)
     fy_timer_disarm(&home(l)->timers, &l->retry);
     fy_sys_close(l->source.fd);
     l->source.fd = -1;
-    if (un->sun_family == AF_UNIX && un->sun_path[0] != '\0')
-        fy_sys_unlink_socket(un->sun_path);
+    remove_file(l);
 }
 
 static void run_stopping(struct fy_task *task)
@@ -280,9 +306,12 @@ static int init_listener(ferry_listener *l, const char *address, const ferry_ser
     error = fy_sys_local(l->source.fd, &l->at.storage, &l->at.len);
     if (error == 0)
         error = fy_addr_format(&l->at, l->address, sizeof l->address);
-    if (error < 0)
+    if (error < 0) {
         fy_sys_close(l->source.fd);
-    return error < 0 ? error : 0;
+        return error;
+    }
+    note_file(l);
+    return 0;
 }
 
 ferry_listener *ferry_listen(ferry_pool *pool, const char *address, const ferry_service *service)

@@ -214,15 +214,17 @@ void fy_sys_close(int fd)
     close(fd);
 }
 
+int fy_sys_stat_socket(const char *path, struct stat *st)
+{
+    int error = RETRY(lstat(path, st));
+    return error == 0 && !S_ISSOCK(st->st_mode) ? -ENOTSOCK : error;
+}
+
 int fy_sys_unlink_socket(const char *path)
 {
     struct stat st;
-    int error = RETRY(lstat(path, &st));
-    if (error < 0)
-        return error;
-    if (!S_ISSOCK(st.st_mode))
-        return -ENOTSOCK;
-    return RETRY(unlink(path));
+    int error = fy_sys_stat_socket(path, &st);
+    return error < 0 ? error : RETRY(unlink(path));
 }
 
 int fy_sys_epoll_create(void)

@@ -44,7 +44,8 @@ int fy_sys_unacked(int fd);    /* bytes the peer has not acknowledged, a FIN cou
 int fy_sys_local(int fd, struct sockaddr_storage *address, socklen_t *len);
 int fy_sys_peer(int fd, struct sockaddr_storage *address, socklen_t *len);
 void fy_sys_close(int fd);
-int fy_sys_unlink_socket(const char *path); /* -ENOTSOCK, and it stays, if it is anything else */
+int fy_sys_stat_socket(const char *path, struct stat *st); /* -ENOTSOCK if it is anything else; */
+int fy_sys_unlink_socket(const char *path);                /* then it stays */
 
 /* Waiting. */
 int fy_sys_epoll_create(void);

@@ -284,6 +284,23 @@ static void the_socket_file_goes_with_the_listener(void)
     assert_false(exists(path));
 }
 
+/* As where a new process takes over from an old one. */
+static void a_socket_file_of_another_stays(void)
+{
+    struct host old, new;
+    choose_path();
+    host_init(&old, &echoing);
+    host_run(&old, address, NULL);
+    assert_int_equal(unlink(path), 0);
+    host_init(&new, &echoing);
+    host_run(&new, address, NULL);
+    host_stop(&old);
+    expect_echo(new.address);
+    count_wait(&new.watch.closed, 1);
+    host_stop(&new);
+    assert_false(exists(path));
+}
+
 static void a_closed_listener_keeps_its_connections(void)
 {
     struct host host;
@@ -412,6 +429,7 @@ const struct test_case test_cases[] = {
     {"a_stale_socket_file_is_replaced", a_stale_socket_file_is_replaced},
     {"other_files_are_left_alone", other_files_are_left_alone},
     {"the_socket_file_goes_with_the_listener", the_socket_file_goes_with_the_listener},
+    {"a_socket_file_of_another_stays", a_socket_file_of_another_stays},
     {"a_closed_listener_keeps_its_connections", a_closed_listener_keeps_its_connections},
     {"listening_from_any_thread_while_the_pool_runs", listening_from_any_thread_while_the_pool_runs},
     {"connections_are_spread_over_the_loops", connections_are_spread_over_the_loops},
