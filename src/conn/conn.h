@@ -79,38 +79,37 @@ enum {
     FY_DUE_ALWAYS = ~(FY_DUE_HIGH | FY_DUE_LOW | FY_DUE_DRAIN) & 0xffff
 };
 
-/* What every message touches comes first, so that it fills few cache lines; then what opening, waiting and closing take. */
+/* What every message touches comes first, so that it fills few cache lines; then what opening, waiting and closing take.
+ * What has no other word is the loop's thread's. */
 struct ferry_conn {
     struct fy_source source;
-    struct fy_task task;
     ferry_loop *loop;
     const struct fy_driver *driver;
-    atomic_uint refs;
     atomic_int error;
-    struct fy_outbox out;
-
-    /* the loop's thread */
-    struct fy_buffer *input; /* bytes the observer left unconsumed */
-    ferry_conn *forward;     /* a reference: where the input goes instead of to the observer; or NULL */
-    atomic_uint_fast64_t received;
-    atomic_uint_fast64_t active; /* when bytes last moved */
-    unsigned short feeders;      /* connections that are flowing into it */
-    bool entered : 1;            /* inside an event or callback of it: what becomes due is settled when that returns */
-    bool marked : 1;             /* something has become due since it was entered, or last settled */
-    bool arrived : 1;            /* its task runs: it may be posted again */
-    bool giving : 1;             /* inside the observer's data */
-    bool deaf : 1;               /* what the observer left was dropped: it is told nothing that would come behind it */
-    bool in_transit : 1;         /* something of it is on its way in the outbox of `forward` */
-    bool flowing : 1;            /* there may be more to forward */
+    unsigned short feeders; /* connections that are flowing into it */
+    bool entered : 1;       /* inside an event or callback of it: what becomes due is settled when that returns */
+    bool marked : 1;        /* something has become due since it was entered, or last settled */
+    bool arrived : 1;       /* its task runs: it may be posted again */
+    bool giving : 1;        /* inside the observer's data */
+    bool deaf : 1;          /* what the observer left was dropped: it is told nothing that would come behind it */
+    bool in_transit : 1;    /* something of it is on its way in the outbox of `forward` */
+    bool flowing : 1;       /* there may be more to forward */
     bool opened : 1;
     bool eof : 1;     /* the peer's FIN has been read */
     bool fin_out : 1; /* our FIN is out: the loop's copy of out.fin_sent */
     bool closing : 1;
-    bool starved : 1;      /* the timer is to try a send again */
-    bool unwanted : 1;     /* the observer does not want input now: it has something else under way */
-    unsigned char verdict; /* ferry_verdict */
+    bool starved : 1;        /* the timer is to try a send again */
+    bool unwanted : 1;       /* the observer does not want input now: it has something else under way */
+    struct fy_buffer *input; /* bytes the observer left unconsumed */
+    ferry_conn *forward;     /* a reference: where the input goes instead of to the observer; or NULL */
+    atomic_uint_fast64_t received;
+    atomic_uint_fast64_t active; /* when bytes last moved */
     void *_Atomic context;
+    struct fy_outbox out; /* any thread, under its lock */
 
+    atomic_uint refs;      /* any thread */
+    unsigned char verdict; /* ferry_verdict */
+    struct fy_task task;
     struct fy_waiter *waiters; /* first come, first served */
     void (*release_context)(void *context);
     void *tag;           /* the server's: what this connection counts against */

@@ -27,13 +27,9 @@ struct fy_outbox {
     struct fy_lock lock;
     uint32_t last_write; /* when, in ticks (writer.c) */
     struct fy_segment *first, *last;
-    struct fy_segment *spent;             /* left or dropped, to be let go of by the loop; last in, first out */
     atomic_uint_fast64_t queued, written; /* bytes; stored under the lock, loaded anywhere, where they order nothing */
     size_t memory;                        /* bytes of it that occupy memory of ours */
-    uint64_t dropped;                     /* bytes refused */
     uint32_t turn, turn_bytes; /* the loop's turn in which it wrote last, by its low bits, and how much in it */
-    unsigned drops;            /* calls refused */
-    short drop_reason;         /* why the last one was: -errno */
     unsigned short due;        /* FY_DUE_* */
     unsigned short ringing;    /* threads that are about to ring the loop, which must not end before they have */
     unsigned char awaited;     /* FY_DUE_LOW, FY_DUE_DRAIN: somebody waits for it with fy_conn_wait() */
@@ -56,6 +52,10 @@ struct fy_outbox {
     bool expecting : 1; /* the backend was asked to tell when there is room */
     bool plugged;       /* TCP_CORK is set, since a long file is on its way; the writer's, who needs no lock for it */
     bool closed;        /* the loop has let go of the connection; set by the loop, which may read it without the lock */
+    short drop_reason;  /* why the last refusal was: -errno */
+    unsigned drops;     /* calls refused, */
+    uint64_t dropped;   /* and their bytes */
+    struct fy_segment *spent; /* left or dropped, to be let go of by the loop; last in, first out */
 };
 
 static inline uint64_t fy_outbox_pending(const struct fy_outbox *out)
