@@ -24,7 +24,7 @@
 #   make check-faults  each system call made to fail, and faults that nobody may notice under the library's own tests, in two
 #                  minutes; FULL=1: all of them
 #   make check-network  transfers over bad networks, as root; SECONDS=3600 makes it an hour
-#   make bench     speed, beside other libraries and the bare system calls, into docs/benchmarks; about twelve minutes, on a
+#   make bench     speed, beside other libraries and the bare system calls, into docs/benchmarks; about fifteen minutes, on a
 #                  calm machine. make bench-quick takes two, and only prints
 #   make lint      clang-format, clang-tidy, cppcheck, shellcheck, gcc -fanalyzer;  make format applies the first
 #   make install   to PREFIX, below DESTDIR

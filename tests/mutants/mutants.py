@@ -174,6 +174,8 @@ def survives(build, source, mutant):
 
 
 def main():
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
+        sys.exit(__doc__)
     build = pathlib.Path(sys.argv[1]).resolve()
     chosen = [mutant for mutant in MUTANTS if all(part in mutant.name for part in sys.argv[2:])]
     source = prepare(build)
