@@ -113,6 +113,7 @@ bool fault_refuses(enum fault_call call);
 /* A call with a descriptor of an epoll, or of a ring, was cut short, or never made: that there is more to come is told again,
  * since the edge that told of it is used up by now. */
 void fault_tell_again(int fd);
+void fault_tell_rings(void);   /* that once more to those whom a ring polls: one is about to be entered */
 bool fault_is_watched(int fd); /* by an epoll */
 void fault_forget(int fd);     /* it is about to be closed */
 

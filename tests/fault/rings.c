@@ -151,6 +151,7 @@ long fault_ring_enter(const long args[6])
     (void)pthread_mutex_unlock(&lock);
     if (copy.queues != NULL && copy.sqes != NULL)
         strike_all(&copy, count);
+    fault_tell_rings();
     long result = syscall(SYS_io_uring_enter, args[0], count, least, flags, args[4], args[5]);
     if (interrupted && result == 0) {
         errno = EINTR;

@@ -16,16 +16,18 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
-enum { MOST = 20000 }; /* descriptors */
+enum { MOST = 20000, TOLD = 64 }; /* descriptors */
 
 struct watched {
     int epoll; /* 0 = it is not */
     bool spared;
+    bool told; /* by wake_writers(), since the last fault_tell_rings() */
     struct epoll_event event;
 };
 
 static struct watched table[MOST];
 static int highest;
+static int told[TOLD], told_count;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* A ring has polled the socket, and is told by it when it becomes writable; to have it told without that, an option is set to
@@ -55,6 +57,24 @@ void fault_tell_again(int fd)
         (void)epoll_ctl(watched->epoll, EPOLL_CTL_MOD, fd, &watched->event);
     else
         wake_writers(fd);
+    if (watched->epoll <= 0 && !watched->told && told_count < TOLD) {
+        watched->told = true;
+        told[told_count++] = fd;
+    }
+    (void)pthread_mutex_unlock(&lock);
+}
+
+/* Of a hundred such edges one or two do not come to anything (Linux 6.18), while acknowledgements bring theirs. So each is told
+ * once more before the ring is entered. */
+void fault_tell_rings(void)
+{
+    (void)pthread_mutex_lock(&lock);
+    while (told_count > 0) {
+        int fd = told[--told_count];
+        if (table[fd].told)
+            wake_writers(fd);
+        table[fd].told = false;
+    }
     (void)pthread_mutex_unlock(&lock);
 }
 
