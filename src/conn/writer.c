@@ -159,7 +159,6 @@ static bool closes_at_once(const ferry_conn *c)
     return fy_loop_here(c->loop) && c->eof && c->out.close_asked && c->out.written == 0;
 }
 
-/* What the loop has written for it in this turn. */
 uint64_t fy_outbox_turn_bytes(const ferry_conn *c)
 {
     return c->out.turn == (uint32_t)c->loop->counters.turns ? c->out.turn_bytes : 0;

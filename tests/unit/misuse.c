@@ -193,6 +193,11 @@ static void flush_elsewhere(void *conn)
     (void)ferry_flush(conn);
 }
 
+static void set_deadline_elsewhere(void *conn)
+{
+    ferry_conn_set_deadline(conn, 1000);
+}
+
 /* On whichever of the two loops it is not. */
 static void spawn_elsewhere(ferry_conn *conn, void *arg)
 {
@@ -225,6 +230,12 @@ static void flush_on_another_loop(void *arg)
 {
     (void)arg;
     serve_elsewhere(flush_elsewhere);
+}
+
+static void set_deadline_on_another_loop(void *arg)
+{
+    (void)arg;
+    serve_elsewhere(set_deadline_elsewhere);
 }
 
 /* Waiting for each other. */
@@ -295,6 +306,7 @@ static const struct {
     {recv_without_a_coroutine, "ferry: ferry_recv: called outside of a coroutine\n"},
     {recv_on_another_loop, "ferry: ferry_recv: called outside of the connection's loop\n"},
     {flush_on_another_loop, "ferry: ferry_flush: called outside of the connection's loop\n"},
+    {set_deadline_on_another_loop, "ferry: ferry_conn_set_deadline: called outside of the connection's loop\n"},
     {done_too_often, "ferry: ferry_wait_group_done: more often than was added\n"},
     {lock_twice, "ferry: ferry_mutex_lock: this coroutine has locked it already\n"},
     {unlock_anothers, "ferry: ferry_mutex_unlock: this coroutine has not locked it\n"},
