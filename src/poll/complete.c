@@ -59,7 +59,9 @@ static void received(struct fy_uring *p, struct fy_slot *slot, const struct io_u
         fy_provided_done(&p->buffers, cqe);
     }
     switch (cqe->res) {
-    case -ENOBUFS: /* those that were lent are back by now */
+    case -ENOBUFS:
+        p->buffers.scarce = true;
+        return;
     case -ECANCELED:
     case -EINTR:
     case -EAGAIN:

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { PAGE = 4096 };
+enum { PAGE = 4096, PART = 4 /* buffers */ };
 
 static void give(struct fy_provided *b, unsigned id)
 {
@@ -27,6 +27,19 @@ static size_t mapped(const struct fy_provided *b)
     return entries + (size_t)b->count * b->size;
 }
 
+static void give_up_to(struct fy_provided *b, unsigned count)
+{
+    while (b->given < count && b->given < b->count)
+        give(b, b->given++);
+}
+
+void fy_provided_refill(struct fy_provided *b)
+{
+    if (b->scarce)
+        give_up_to(b, b->given + PART);
+    b->scarce = false;
+}
+
 static int open_as(struct fy_provided *b, struct fy_ring *ring, unsigned count, unsigned size, bool incremental)
 {
     *b = (struct fy_provided){.count = count, .size = size, .incremental = incremental};
@@ -38,14 +51,13 @@ static int open_as(struct fy_provided *b, struct fy_ring *ring, unsigned count, 
         return error;
     }
     b->bytes = (char *)b->ring + mapped(b) - (size_t)count * size;
-    for (unsigned id = 0; id < count; id++)
-        give(b, id);
+    give_up_to(b, incremental ? PART : count);
     return 0;
 }
 
 int fy_provided_open(struct fy_provided *b, struct fy_ring *ring)
 {
-    int error = open_as(b, ring, 4, 1024 * 1024, true);
+    int error = open_as(b, ring, 16, 256 * 1024, true);
     return error == -EINVAL ? open_as(b, ring, 64, 16 * 1024, false) : error;
 }
 

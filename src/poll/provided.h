@@ -2,7 +2,8 @@
  *
  * poll: the memory that io_uring receives into: provided buffers, io_uring_register_buf_ring(3). Few and big ones that
  * the kernel fills piece by piece (Linux 6.12), else many small ones. What is in one is lent to whoever is told; then
- * it goes back to the kernel, unless some of it is being sent.
+ * it goes back to the kernel, unless some of it is being sent. The kernel goes through all that it has before it comes back
+ * to the first, so it gets a quarter of the memory for a beginning, and more when that was not enough.
  */
 #ifndef FY_POLL_PROVIDED_H
 #define FY_POLL_PROVIDED_H
@@ -20,14 +21,19 @@ struct fy_provided_buffer {
 struct fy_provided {
     struct io_uring_buf_ring *ring; /* count entries, then the bytes */
     char *bytes;
-    unsigned count, size; /* at most 255, of so many bytes each */
+    unsigned count, size; /* at most 255, of so many bytes each; */
+    unsigned given;       /* the first so many are in use, the others untouched */
     unsigned short tail;  /* of the ring */
     bool incremental;
+    bool scarce; /* it has run out of them in this turn */
     struct fy_provided_buffer *each;
 };
 
 int fy_provided_open(struct fy_provided *b, struct fy_ring *ring); /* 0 or -errno */
 void fy_provided_close(struct fy_provided *b);                     /* after the ring */
+
+/* Before a turn: more of them, if they were scarce in the last. */
+void fy_provided_refill(struct fy_provided *b);
 
 /* Where the kernel has put what this completion, which has a buffer, tells of; and that who was told is done with it.
  */

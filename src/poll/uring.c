@@ -287,6 +287,7 @@ static int uring_wait(struct fy_poll *poll, int64_t timeout_ns)
     if (p->turns < SETTLED && ++p->turns == SETTLED)
         fy_sys_ring_register(&p->ring);
     bool busy = uring_busy(poll);
+    fy_provided_refill(&p->buffers);
     fy_slots_arm(p);
     if (busy || p->arm)
         timeout_ns = 0;
