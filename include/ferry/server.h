@@ -88,8 +88,8 @@ FERRY_API int ferry_address_check(const char *address);
 /* Listens, and opens each connection on one of the pool's loops. The listener lives as long as the pool.
  * Thread: any, also while the pool runs; a name is looked up, which may block. A stale Unix socket file is replaced; the
  * listener's own is removed when it closes, unless another has taken its place.
- * Fails: NULL with EINVAL (the address, or a service that contradicts itself), EADDRINUSE, EADDRNOTAVAIL, EACCES, ENOENT
- * (the name has no address), EMFILE, ENOMEM... see bind(2). */
+ * Fails: NULL with EINVAL (the address, or no service, or one that contradicts itself), EADDRINUSE, EADDRNOTAVAIL,
+ * EACCES, ENOENT (the name has no address), EMFILE, ENOMEM... see bind(2). */
 FERRY_API ferry_listener *ferry_listen(ferry_pool *pool, const char *address, const ferry_service *service);
 
 /* The address, with the real port when 0 was asked; constant, as long as the listener. Thread: any. */
@@ -120,7 +120,8 @@ typedef struct ferry_connect_options {
 
 /* Connects from that loop; names are resolved on a worker thread, each of their addresses tried in turn. on_open
  * follows, or on_close alone with the last attempt's reason.
- * Thread: any. Fails: -EINVAL (the address, or a service that contradicts itself), -ENOMEM; no callback follows then. */
+ * Thread: any. Fails: -EINVAL (the address, or no service, or one that contradicts itself), -ENOMEM; no callback follows
+ * then. */
 FERRY_API int ferry_connect(ferry_loop *loop, const char *address, const ferry_service *service,
                             const ferry_connect_options *options);
 

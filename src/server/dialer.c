@@ -287,7 +287,7 @@ ferry_conn *ferry_dial(const char *address, unsigned timeout_ms)
 ferry_conn *ferry_dial_as(const char *address, unsigned timeout_ms, const ferry_service *service)
 {
     const struct fy_co *co = fy_co_need("ferry_dial");
-    if (service->serve || fy_service_has_callbacks(service)) {
+    if (!service || service->serve || fy_service_has_callbacks(service)) {
         errno = EINVAL;
         return NULL;
     }

@@ -25,10 +25,11 @@ static pthread_mutex_t pools_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static unsigned cores(void)
 {
-    cpu_set_t allowed;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    cpu_set_t allowed[8] = {0}; /* 8192, as many as Linux can be built for; sched_setaffinity(2) */
+    if (sched_getaffinity(0, sizeof allowed, allowed) != 0)
         return 1;
-    return (unsigned)CPU_COUNT(&allowed);
+    unsigned count = (unsigned)CPU_COUNT_S(sizeof allowed, allowed);
+    return count < MOST_THREADS ? count : MOST_THREADS;
 }
 
 static void end_loop(ferry_loop *loop)

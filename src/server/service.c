@@ -32,6 +32,8 @@ void fy_service_straight(struct fy_service *service)
 
 int fy_service_init(struct fy_service *service, const ferry_service *user, struct fy_budget *budget)
 {
+    if (!user)
+        return -EINVAL;
     size_t high = user->high_water ? user->high_water : HIGH_WATER;
     size_t low = user->low_water ? user->low_water : high / 2;
     if ((user->serve && fy_service_has_callbacks(user)) || low > high || user->overflow > FERRY_OVERFLOW_DROP)

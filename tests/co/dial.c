@@ -222,8 +222,16 @@ static void dial_with_service(void *arg)
     ferry_conn_unref(conn);
 }
 
+static void dial_without_service(void *arg)
+{
+    int *error = arg;
+    assert_null(ferry_dial_as("127.0.0.1:1", 0, NULL));
+    *error = errno;
+}
+
 static void a_service_has_its_say(void)
 {
+    int without = 0;
     struct host host;
     char refusing[32];
     int bound = peer_listen(refusing, sizeof refusing, -1);
@@ -247,6 +255,8 @@ static void a_service_has_its_say(void)
         assert_int_equal(wrong[i].error, EINVAL);
         assert_int_equal(wrong[i].closes, 0);
     }
+    run_through(&host, 0, dial_without_service, &without);
+    assert_int_equal(without, EINVAL);
     peer_close(bound);
     host_cut(&host);
 }

@@ -113,6 +113,11 @@ static void contradictions_are_refused(void)
         assert_null(ferry_listen(pool, "127.0.0.1:0", &contradictions[i]));
         assert_true(errno == EINVAL || errno == ENOENT);
     }
+    case_row("none");
+    errno = 0;
+    assert_null(ferry_listen(pool, "127.0.0.1:0", NULL));
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(ferry_connect(ferry_pool_loop(pool, 0), "127.0.0.1:1", NULL, NULL), -EINVAL);
     ferry_pool_free(pool);
 }
 
