@@ -125,7 +125,7 @@ MUTANTS = [
            "net_uring_input.more_than_the_buffers_hold", "uring"),
     Mutant("buffers that did not suffice become no more", "src/poll/complete.c",
            "        p->buffers.scarce = true;\n", "",
-           "net_uring_input.more_than_the_buffers_hold", "uring"),
+           "unit_ring.it_gets_more_buffers_when_they_did_not_suffice", "uring"),
     Mutant("what is lent is given back when it is sent", "src/conn/queue.c",
            "segment->memory.loans > 0)", "segment->memory.loans > 1000)",
            "net_uring_loans.nothing_is_given_back_before_it_is_read", "uring"),

@@ -171,15 +171,17 @@ static void a_killed_process(void)
 
 /* What was sent stands in front of a shut window, and the reset has come, when the loop makes the half-close. */
 struct late_shutdown {
-    int peer;      /* that resets */
-    unsigned port; /* its own */
-    int unacked;   /* bytes, by the kernel's count */
+    int peer;           /* that resets */
+    unsigned port;      /* its own */
+    int unacked;        /* bytes, by the kernel's count */
+    struct count asked; /* the peer's last call before that is over */
 };
 
 static size_t reset_and_shut_down(ferry_conn *conn, const void *data, size_t len, void *arg)
 {
     struct late_shutdown *late = arg;
     (void)data;
+    count_wait(&late->asked, 1);
     struct pollfd ours = {.fd = peer_other_end(late->port)};
     peer_reset(late->peer);
     assert_int_equal(poll(&ours, 1, (int)case_patience_ms()), 1);
@@ -209,6 +211,7 @@ static void before_a_shutdown(void)
     free(data);
     wait_until(is_drained, conn);
     peer_write(late.peer, "now", 3);
+    count_add(&late.asked, 1);
     assert_reason(watch_reason(&host.watch, 0, &stats), -ECONNRESET);
     assert_true(late.unacked > 0);
     assert_int_equal(stats.acknowledged, LEN - (uint64_t)late.unacked);

@@ -151,26 +151,9 @@ static void all_at_once(void)
     run_crowd(&crowd);
 }
 
-static size_t most_resident(void)
-{
-    struct rusage usage;
-    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
-    return (size_t)usage.ru_maxrss * 1024;
-}
-
-/* It begins with a quarter of them. With less than the whole 20 MiB, or before Linux 6.12, it may do with that. */
-static void note_most(void)
-{
-    static size_t before;
-    all_at_once();
-    if (before > 0 && scale(2) == 2)
-        assert_true(most_resident() > before + 2 * 1024 * 1024);
-    before = most_resident();
-}
-
 static void more_than_the_buffers_hold(void)
 {
-    host_on_each_backend(note_most);
+    host_on_each_backend(all_at_once);
 }
 
 static void by_fits_and_starts(void)
