@@ -311,30 +311,34 @@ static void timer_of_no_time_starves_nobody(void)
     host_stop(&host);
 }
 
-/* Due, and cancelled by another thread before the loop has come to it. */
-static void hold_until_told(void *arg)
+/* Due, and cancelled by another thread before the loop has come to it: that is held from before they can be due. */
+struct held {
+    ferry_timer *timer, *beat;
+    struct count holding, told;
+};
+
+static void arm_and_hold(void *arg)
 {
-    struct count *both = arg;
-    count_add(&both[0], 1);
-    count_wait(&both[1], 1);
+    struct held *held = arg;
+    held->timer = ferry_after(ferry_loop_current(), 10, never, NULL);
+    held->beat = ferry_every(ferry_loop_current(), 10, never, NULL);
+    count_add(&held->holding, 1);
+    count_wait(&held->told, 1);
 }
 
 static void cancelled_by_another_thread_when_it_is_due(void)
 {
     struct host host;
-    struct count both[2] = {{0}, {0}};
+    struct held held = {0};
     start_loops(&host, 1);
-    ferry_loop *loop = ferry_pool_loop(host.pool, 0);
-    ferry_timer *timer = ferry_after(loop, 10, never, NULL);
-    ferry_timer *beat = ferry_every(loop, 10, never, NULL);
-    ferry_post(loop, hold_until_told, both);
-    count_wait(&both[0], 1);
+    ferry_post(ferry_pool_loop(host.pool, 0), arm_and_hold, &held);
+    count_wait(&held.holding, 1);
     sleep_ms(15);
-    ferry_timer_cancel(timer);
-    ferry_timer_cancel(beat);
-    ferry_timer_cancel(beat); /* twice is once */
+    ferry_timer_cancel(held.timer);
+    ferry_timer_cancel(held.beat);
+    ferry_timer_cancel(held.beat); /* twice is once */
     ferry_timer_cancel(NULL);
-    count_add(&both[1], 1);
+    count_add(&held.told, 1);
     host_settle(&host);
     host_stop(&host);
 }
